@@ -1,0 +1,1 @@
+//! The Executor port on the Docker engine.

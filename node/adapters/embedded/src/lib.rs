@@ -1,0 +1,1 @@
+//! Numbered durable log lines in append-only segment files.

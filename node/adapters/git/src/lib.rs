@@ -1,0 +1,1 @@
+//! Workspaces, safe collection of results, and the Forge port on a bare git repository.

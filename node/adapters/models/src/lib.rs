@@ -1,0 +1,1 @@
+//! The Model port over HTTP providers, and a scripted provider.

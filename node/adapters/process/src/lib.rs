@@ -1,0 +1,1 @@
+//! The Executor port on local processes held by bubblewrap.

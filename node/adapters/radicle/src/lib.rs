@@ -1,0 +1,1 @@
+//! The Forge and Signer ports on Radicle.

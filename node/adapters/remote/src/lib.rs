@@ -1,0 +1,1 @@
+//! A node handle over HTTP: what the command line talks through.

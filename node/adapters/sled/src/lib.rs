@@ -1,0 +1,1 @@
+//! The Store port on sled, made durable by syncing its files.

@@ -1,0 +1,3 @@
+//! The `ikigai` command.
+
+fn main() {}

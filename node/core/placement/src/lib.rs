@@ -1,0 +1,1 @@
+//! Which node a task runs on, and why not the others.

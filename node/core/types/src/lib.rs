@@ -1,0 +1,19 @@
+//! The words every part of Ikigai shares: ids, resources, tags, time, usage.
+//!
+//! Knows no behaviour beyond parsing and printing its own words; deliberately knows nothing of tasks'
+//! life, of placement or of any wire. Start reading at [`id`], then [`claim`].
+#![deny(missing_docs)]
+
+pub mod claim;
+pub mod id;
+pub mod resources;
+pub mod tags;
+pub mod time;
+pub mod usage;
+
+pub use claim::{Fence, Lease};
+pub use id::{AttemptId, Epoch, InvalidId, NodeId, PatchId, ProjectId, TaskId, WorkloadId};
+pub use resources::{Limits, Resources};
+pub use tags::{Selector, Tags};
+pub use time::Timestamp;
+pub use usage::{MicroUsd, Usage};

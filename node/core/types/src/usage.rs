@@ -1,0 +1,61 @@
+//! What a model call cost, counted from the upstream's own figures.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Millionths of a US dollar.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MicroUsd(pub u64);
+
+impl fmt::Display for MicroUsd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "${}.{:04}", self.0 / 1_000_000, self.0 % 1_000_000 / 100)
+    }
+}
+
+/// Model use of an attempt, as the gateway counted it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Usage {
+    /// Model calls that were passed on.
+    pub calls: u64,
+    /// Tokens read by the model, cached ones included.
+    pub input_tokens: u64,
+    /// Tokens written by the model.
+    pub output_tokens: u64,
+    /// What that costs by the configured price; `None` when the price is unknown.
+    pub cost: Option<MicroUsd>,
+}
+
+impl Usage {
+    /// Adds `other`; an unknown cost makes the sum unknown, unless nothing was used on that side.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        let cost = match (self.cost, other.cost) {
+            (Some(a), Some(b)) => Some(MicroUsd(a.0.saturating_add(b.0))),
+            (known, None) if other.calls == 0 => known,
+            (None, known) if self.calls == 0 => known,
+            _ => None,
+        };
+        Self {
+            calls: self.calls.saturating_add(other.calls),
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            cost,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_cost_is_never_shown_as_zero() {
+        let free = Usage { calls: 1, cost: Some(MicroUsd(0)), ..Default::default() };
+        let unknown = Usage { calls: 1, ..Default::default() };
+        assert_eq!(free.plus(unknown).cost, None);
+        assert_eq!(Usage::default().plus(free).cost, Some(MicroUsd(0)));
+        assert_eq!(MicroUsd(1_234_567).to_string(), "$1.2345");
+    }
+}

@@ -1,0 +1,1 @@
+//! A node to embed: configuration, backends, builder.

@@ -1,0 +1,1 @@
+//! Drivers that feed the machines and carry out their effects.

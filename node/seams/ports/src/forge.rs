@@ -1,0 +1,85 @@
+//! Where patches are opened, seen by others, reviewed and merged.
+
+use crate::workspace::{Change, Commit};
+use crate::{PortResult, Signer};
+use async_trait::async_trait;
+use ikigai_types::{Fence, PatchId, ProjectId};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::Path;
+
+/// A forge, as one node sees it. Every verb is idempotent by what it names.
+///
+/// The forge merges when told to and never by itself; who may tell it is decided above.
+#[async_trait]
+pub trait Forge: fmt::Debug + Send + Sync + 'static {
+    /// `radicle`, `git`, …
+    fn name(&self) -> &'static str;
+
+    /// Makes the project at `checkout` known to the forge (for Radicle: `rad init`, a public repository) or
+    /// finds that it is, and answers its id there (`rad:z…`) and its default branch.
+    async fn adopt(&self, project: &ProjectId, checkout: &Path) -> PortResult<ForgeProject>;
+
+    /// Opens a draft patch, or finds the one opened for `fence`.
+    async fn open(&self, project: &ProjectId, fence: &Fence, change: &Change, text: &PatchText)
+        -> PortResult<PatchId>;
+
+    /// Adds a comment (a verdict, a review line).
+    async fn comment(&self, project: &ProjectId, patch: &PatchId, body: &str) -> PortResult<()>;
+
+    /// Takes a patch out of draft, or archives it.
+    async fn mark(&self, project: &ProjectId, patch: &PatchId, mark: Mark) -> PortResult<()>;
+
+    /// Merges `head` into the default branch by a three-way merge without touching any checkout, signs the
+    /// merge commit, publishes it, and answers it. Already merged: the same answer.
+    /// [`crate::PortError::Conflict`] when the trees conflict, naming the files.
+    async fn merge(&self, project: &ProjectId, patch: &PatchId, head: &Commit, text: &PatchText, signer: &dyn Signer)
+        -> PortResult<Commit>;
+
+    /// Publishes `commit` (already in the node's bare copy) as the default branch if that is a
+    /// fast-forward; [`crate::PortError::Conflict`] otherwise.
+    async fn publish(&self, project: &ProjectId, commit: &Commit) -> PortResult<()>;
+
+    /// Patches, newest first.
+    async fn list(&self, project: &ProjectId) -> PortResult<Vec<Patch>>;
+}
+
+/// A project as the forge knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForgeProject {
+    /// Its id there.
+    pub id: String,
+    /// Its default branch.
+    pub branch: String,
+}
+
+/// Title and description.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PatchText {
+    /// One line.
+    pub title: String,
+    /// The rest; may be empty.
+    pub body: String,
+}
+
+/// What to mark a patch as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// Ready for review.
+    Ready,
+    /// Will not be merged.
+    Archived,
+}
+
+/// A patch as the forge lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Patch {
+    /// Its id.
+    pub id: PatchId,
+    /// Its title.
+    pub title: String,
+    /// `draft`, `open`, `merged` or `archived`.
+    pub state: String,
+    /// Head of its newest revision.
+    pub head: Commit,
+}

@@ -1,0 +1,34 @@
+//! Every trait through which a node touches the world, and their conformance suites.
+//!
+//! Knows what a node asks of the world and what each answer promises; deliberately knows no vendor and no
+//! policy. Start reading at [`store`], then [`executor`], then [`node`], the trait all surfaces talk to.
+//!
+//! Every port: at most eight verbs, usable as `&dyn`, guarantees in its documentation, and an error whose
+//! variants say what the caller can do, with the vendor's error as its source.
+#![deny(missing_docs)]
+
+pub mod clock;
+pub mod error;
+pub mod executor;
+pub mod forge;
+pub mod gate;
+pub mod logs;
+pub mod model;
+pub mod node;
+pub mod signer;
+pub mod store;
+pub mod workspace;
+#[cfg(feature = "testsuite")]
+pub mod testsuite;
+
+pub use clock::{Clock, Rng};
+pub use error::{PortError, PortResult};
+pub use executor::Executor;
+pub use forge::Forge;
+pub use gate::{EditorLinks, Gates};
+pub use logs::Logs;
+pub use model::Model;
+pub use node::NodeHandle;
+pub use signer::{Secrets, Signer};
+pub use store::Store;
+pub use workspace::Workspaces;

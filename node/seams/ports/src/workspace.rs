@@ -1,0 +1,69 @@
+//! The checked-out copy an agent works in, and the safe way back out of it.
+
+use crate::PortResult;
+use async_trait::async_trait;
+use ikigai_types::{Fence, ProjectId};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Workspaces of one node, over its own bare copy of each project.
+///
+/// A workspace is hostile once an agent was in it: no verb runs git with the workspace's own
+/// configuration, hooks, filters or alternates, follows a symlink out of it, or trusts its refs.
+/// Every verb is idempotent by `fence`.
+#[async_trait]
+pub trait Workspaces: fmt::Debug + Send + Sync + 'static {
+    /// Brings the node's bare copy of `project` up to date with the checkout or repository at `source`
+    /// and answers the commit its branch `branch` (or HEAD when `None`) points at.
+    async fn import(&self, project: &ProjectId, source: &Path, branch: Option<&str>) -> PortResult<Commit>;
+
+    /// Makes a fresh clone at `base` on a branch `ikigai/<task>`, owned by the workload user. Files the
+    /// project's filter denies (`.env`, keys) are not in it.
+    async fn create(&self, project: &ProjectId, fence: &Fence, base: &Commit) -> PortResult<PathBuf>;
+
+    /// Takes what the agent committed since `base` into the bare copy, each commit made anew and signed by
+    /// `signer` (author kept, committer is the node), and answers it; `None` when nothing was committed.
+    /// Files under `specs/**/tasks.md` are refused: [`crate::PortError::Refused`].
+    async fn collect(&self, project: &ProjectId, fence: &Fence, base: &Commit, signer: &dyn crate::Signer)
+        -> PortResult<Option<Change>>;
+
+    /// Saves uncommitted files and commits that were not collected under
+    /// `refs/ikigai/salvage/<task>/<attempt>` of the bare copy; answers that ref when there was something.
+    async fn salvage(&self, project: &ProjectId, fence: &Fence, base: &Commit) -> PortResult<Option<String>>;
+
+    /// Deletes the workspace; call `salvage` first. Not an error when there is none.
+    async fn remove(&self, fence: &Fence) -> PortResult<()>;
+
+    /// Fences that have a workspace on disk.
+    async fn list(&self) -> PortResult<Vec<Fence>>;
+
+    /// Bytes the workspace holds now.
+    async fn usage(&self, fence: &Fence) -> PortResult<u64>;
+}
+
+/// A git commit id, 40 or 64 hex digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Commit(pub String);
+
+impl fmt::Display for Commit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What an agent made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// What it was made from.
+    pub base: Commit,
+    /// The signed head.
+    pub head: Commit,
+    /// Paths it adds, changes or deletes.
+    pub files: Vec<String>,
+    /// Lines added.
+    pub additions: u64,
+    /// Lines removed.
+    pub deletions: u64,
+}

@@ -1,0 +1,19 @@
+//! The public documents of `ikigai.dev/v1`, shared by HTTP, the command line and embedders.
+//!
+//! Every document carries `apiVersion` and `kind` when it stands alone ([`Document`]); fields are only added.
+
+mod event;
+mod problem;
+mod request;
+mod view;
+
+pub use event::{Event, LogEntry};
+pub use problem::{Code, Problem};
+pub use request::{Command, Filter, SubmitRequest, SubmitSource, TaskOptions};
+pub use view::{
+    AttemptView, CheckView, Document, EdgeView, Evidence, List, NodeView, OpenView, PatchView, PlacementView,
+    PlanView, PlannedTask, Snapshot, SubmitView, TaskView, WhyView,
+};
+
+/// The version every document names.
+pub const API_VERSION: &str = "ikigai.dev/v1";

@@ -1,0 +1,135 @@
+//! What a person or program asks of a node.
+
+use ikigai_types::{Limits, Resources, Selector};
+use serde::{Deserialize, Serialize};
+
+/// New tasks, or with `dry_run` the plan for them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct SubmitRequest {
+    /// Absolute path of the project's checkout on this node.
+    pub project: String,
+    /// What to take from it.
+    pub source: SubmitSource,
+    /// How to run it.
+    pub options: TaskOptions,
+    /// Answer the plan and change nothing.
+    pub dry_run: bool,
+    /// The same key twice is the same submission.
+    pub idempotency_key: Option<String>,
+}
+
+/// Where tasks come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum SubmitSource {
+    /// Open tasks of a Spec-Kit feature.
+    Feature {
+        /// Feature folder relative to the project, such as `specs/001-shop`; `None`: the active one.
+        #[serde(default)]
+        feature: Option<String>,
+        /// Only these ids; empty: every open one.
+        #[serde(default)]
+        ids: Vec<String>,
+        /// Also the open tasks those ids depend on.
+        #[serde(default)]
+        with_deps: bool,
+    },
+    /// A new task in words: appended to the active feature's tasks.md, or on its own outside Spec-Kit.
+    Text {
+        /// What is to be done.
+        text: String,
+        /// The story it belongs to (`US1`).
+        #[serde(default)]
+        story: Option<String>,
+        /// Marks it `[P]`.
+        #[serde(default)]
+        parallel: bool,
+    },
+}
+
+impl Default for SubmitSource {
+    fn default() -> Self {
+        Self::Feature { feature: None, ids: Vec::new(), with_deps: false }
+    }
+}
+
+/// How tasks are run; what is absent comes from the configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct TaskOptions {
+    /// Agent CLI adapter.
+    pub adapter: Option<String>,
+    /// Model provider.
+    pub provider: Option<String>,
+    /// Model name.
+    pub model: Option<String>,
+    /// What each task asks of a node.
+    pub request: Option<Resources>,
+    /// What each attempt is held to.
+    pub limits: Option<Limits>,
+    /// Tags a node must carry.
+    pub requires: Option<Selector>,
+    /// Attempts at most.
+    pub max_attempts: Option<u32>,
+    /// Seconds an agent stays for its editor after it is done.
+    pub linger_secs: Option<u64>,
+    /// Check commands in place of those of the project.
+    pub verify: Option<Vec<String>>,
+    /// Goes on although the model's price is unknown.
+    pub allow_unknown_price: bool,
+}
+
+/// Something to do to one task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Command {
+    /// End it for good.
+    Stop,
+    /// Hold it where it is; the lease is kept, the clock stands.
+    Pause,
+    /// Undo `pause`.
+    Resume,
+    /// A new attempt of a failed, lost or rejected task.
+    Retry,
+    /// Take the running attempt off its node and place the task again.
+    Evict {
+        /// Seconds the agent gets to end by itself.
+        #[serde(default)]
+        grace: u64,
+    },
+    /// Merge its patch and tick its box.
+    Accept {
+        /// Also when the verdict is not VERIFIED.
+        #[serde(default)]
+        force: bool,
+    },
+    /// Refuse its patch.
+    Reject {
+        /// Why; becomes part of the next attempt's prompt.
+        #[serde(default)]
+        reason: String,
+        /// Start another attempt.
+        #[serde(default)]
+        retry: bool,
+    },
+    /// Comment on its patch.
+    Comment {
+        /// The text.
+        body: String,
+    },
+    /// Move the ownership here by force (epoch bump).
+    Adopt,
+}
+
+/// Which tasks to show.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Filter {
+    /// Only of this project checkout.
+    pub project: Option<String>,
+    /// Only of this feature (`001-shop`).
+    pub feature: Option<String>,
+    /// Only in these states.
+    pub states: Vec<String>,
+}

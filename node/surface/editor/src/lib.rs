@@ -1,0 +1,1 @@
+//! The editor proxy: one browser origin per agent, nothing of ours inside it.

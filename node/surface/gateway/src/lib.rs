@@ -1,0 +1,1 @@
+//! The only way out of an agent's container: metered, logged, denied by default.
