@@ -4,15 +4,21 @@
 //! life, of placement or of any wire. Start reading at [`id`], then [`claim`].
 #![deny(missing_docs)]
 
+pub mod change;
+pub mod check;
 pub mod claim;
 pub mod id;
+pub mod placement;
 pub mod resources;
 pub mod tags;
 pub mod time;
 pub mod usage;
 
+pub use change::{Change, Commit};
+pub use check::{CheckResult, Verdict};
 pub use claim::{Fence, Lease};
 pub use id::{AttemptId, Epoch, InvalidId, NodeId, PatchId, ProjectId, TaskId, WorkloadId};
+pub use placement::PlacementRow;
 pub use resources::{Limits, Resources};
 pub use tags::{Selector, Tags};
 pub use time::Timestamp;
