@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use ikigai_types::{AttemptId, TaskId};
+use ikigai_types::{AttemptId, NodeId, TaskId};
 use ikigai_wire::api::{
-    Command, Event, Filter, LogEntry, OpenView, Problem, Snapshot, SubmitRequest, SubmitView, TaskView,
+    Command, Event, Filter, LogEntry, NodeCommand, NodeView, OpenView, Problem, Snapshot, SubmitRequest,
+    SubmitView, TaskView,
 };
 use std::fmt;
 
@@ -31,12 +32,18 @@ pub trait NodeHandle: fmt::Debug + Send + Sync + 'static {
     /// Does something to one task: stop, pause, resume, retry, accept, reject, comment, evict.
     async fn command(&self, task: &TaskId, command: Command) -> Answer<TaskView>;
 
+    /// Does something to one node: cordon, uncordon, drain. Durable before it answers; idempotent.
+    async fn steer(&self, node: &NodeId, command: NodeCommand) -> Answer<NodeView>;
+
     /// Lines of an attempt from number `from`; with `follow`, goes on until the attempt has ended and its
     /// last line was sent.
     async fn logs(&self, attempt: &AttemptId, from: u64, follow: bool)
         -> Answer<BoxStream<'static, Answer<LogEntry>>>;
 
-    /// Events after `cursor` (`None`: from the beginning), then new ones.
+    /// Events after `cursor` (`None`: from the beginning), then new ones. The sequences of one log epoch have
+    /// no holes; a cursor of another epoch, or from before what is kept, answers [`Code::Conflict`].
+    ///
+    /// [`Code::Conflict`]: ikigai_wire::api::Code::Conflict
     async fn events(&self, cursor: Option<String>) -> Answer<BoxStream<'static, Answer<Event>>>;
 
     /// A one-time link to the editor of the task's running agent.

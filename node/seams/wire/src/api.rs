@@ -9,7 +9,7 @@ mod view;
 
 pub use event::{Event, LogEntry};
 pub use problem::{Code, Problem};
-pub use request::{Command, Filter, SubmitRequest, SubmitSource, TaskOptions};
+pub use request::{Command, Filter, NodeCommand, SubmitRequest, SubmitSource, TaskOptions};
 pub use view::{
     AttemptView, CheckView, Document, EdgeView, Evidence, List, NodeView, OpenView, PatchView, PlacementView,
     PlanView, PlannedTask, Snapshot, SubmitView, TaskView, WhyView,

@@ -122,6 +122,22 @@ pub enum Command {
     Adopt,
 }
 
+/// Something to do to one node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum NodeCommand {
+    /// Give it no new work.
+    Cordon,
+    /// Undo `cordon`.
+    Uncordon,
+    /// Cordon it and evict every attempt it runs.
+    Drain {
+        /// Seconds each agent gets to end by itself.
+        #[serde(default)]
+        grace: u64,
+    },
+}
+
 /// Which tasks to show.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
