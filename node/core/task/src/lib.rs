@@ -1,1 +1,31 @@
 //! The life of a task, its leases and attempts, as a deterministic machine.
+//!
+//! Knows who may act on a task and what follows from it; deliberately knows no clock, no store, no executor
+//! and no forge. Start reading at [`state`] (the published table), then [`event`], then [`machine`].
+//!
+//! Invariants: an epoch only grows, and is recorded before the offer that carries it; at most one attempt of
+//! a task is accepted; an observation under another fence than the task's present lease changes nothing but
+//! the record that it was refused.
+#![deny(missing_docs)]
+
+pub mod effect;
+pub mod event;
+pub mod host;
+pub mod input;
+pub mod machine;
+pub mod prompt;
+pub mod retry;
+pub mod spec;
+pub mod state;
+pub mod task;
+pub mod why;
+
+pub use effect::Effect;
+pub use event::{Event, Record};
+pub use input::{Command, Input, Observation, Refusal};
+pub use machine::Owner;
+pub use retry::{Policy, Reason};
+pub use spec::TaskSpec;
+pub use state::{Moves, TaskState, WaitReason};
+pub use task::{Attempt, Phase, Task};
+pub use why::Why;

@@ -1,0 +1,65 @@
+//! Everything the owner can cause. The driver persists every `Record` of a batch before it acts on the rest.
+
+use crate::event::Record;
+use crate::input::Refusal;
+use ikigai_types::{Fence, Lease, NodeId, TaskId, Timestamp};
+
+/// One consequence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Write it to the durable log.
+    Record(Box<Record>),
+    /// Ask placement for a node; answer with `Chosen` or `NoneFits`.
+    Place(TaskId),
+    /// Offer the lease to its node; it starts by itself when it accepts. Idempotent by fence.
+    Offer(Lease),
+    /// Tell the holder that its lease is good until then.
+    Renewed {
+        /// The lease.
+        fence: Fence,
+        /// Its new end.
+        expires: Timestamp,
+    },
+    /// Have the holder stop it; the holder answers `Ended` unless it is already stale.
+    Stop {
+        /// The lease.
+        fence: Fence,
+        /// Who holds it.
+        node: NodeId,
+        /// Seconds the agent gets.
+        grace: u64,
+        /// Why, for its log.
+        reason: crate::retry::Reason,
+    },
+    /// Have the holder hold it.
+    Hold {
+        /// The lease.
+        fence: Fence,
+        /// Who holds it.
+        node: NodeId,
+    },
+    /// Have the holder let it go on.
+    Unhold {
+        /// The lease.
+        fence: Fence,
+        /// Who holds it.
+        node: NodeId,
+    },
+    /// Open its patch; answer `PatchOpened` or `ChoreFailed`.
+    OpenPatch(Fence),
+    /// Run its checks from a clean checkout; answer `Verified` or `ChoreFailed`.
+    Verify(Fence),
+    /// Merge its patch; answer `Merged`, `MergeConflict` or `ChoreFailed`.
+    Merge(Fence),
+    /// Tick its box; answer `Ticked` or `ChoreFailed`.
+    Tick(TaskId),
+    /// Say on its patch that it will not be merged, and why.
+    Archive {
+        /// The lease.
+        fence: Fence,
+        /// Why.
+        text: String,
+    },
+    /// Tell who asked that it was refused.
+    Refuse(Refusal),
+}

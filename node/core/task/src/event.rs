@@ -1,0 +1,239 @@
+//! What the owner writes to its durable log before it answers or acts: the whole truth about a task.
+
+use crate::retry::Reason;
+use crate::spec::TaskSpec;
+use crate::state::WaitReason;
+use ikigai_types::{
+    Change, CheckResult, Commit, Epoch, Fence, Lease, NodeId, PatchId, PlacementRow, TaskId, Timestamp,
+    Usage, Verdict, WorkloadId,
+};
+use serde::{Deserialize, Serialize};
+
+/// One entry of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// When it happened, by the owner's clock.
+    pub at: Timestamp,
+    /// The task it happened to.
+    pub task: TaskId,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Something that happened to a task. Fields and variants are only added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Event {
+    /// The owner accepted it.
+    Submitted {
+        /// What is to be done.
+        spec: Box<TaskSpec>,
+    },
+    /// It cannot go on by itself yet.
+    Waits {
+        /// For what.
+        reason: WaitReason,
+        /// In a sentence.
+        text: String,
+        /// What placement said of each node, when it was asked.
+        rows: Vec<PlacementRow>,
+        /// When it looks again without being told.
+        until: Option<Timestamp>,
+    },
+    /// It may be placed.
+    Queued,
+    /// A node is being looked for.
+    Placing,
+    /// A node was given the lease. The epoch in it is higher than any before.
+    Granted {
+        /// The lease.
+        lease: Lease,
+        /// What placement said of each node.
+        rows: Vec<PlacementRow>,
+    },
+    /// The node refused the offer; the attempt number is used again.
+    Declined {
+        /// The refused lease.
+        fence: Fence,
+        /// Why.
+        text: String,
+    },
+    /// The agent runs.
+    Started {
+        /// The lease.
+        fence: Fence,
+        /// What the executor calls it.
+        workload: WorkloadId,
+        /// What it works from.
+        base: Commit,
+        /// What its sandbox does not hold.
+        isolation_missing: Vec<String>,
+    },
+    /// Its agent tried something its gate does not allow.
+    Denied {
+        /// The lease.
+        fence: Fence,
+        /// What it tried.
+        what: String,
+    },
+    /// The attempt ended.
+    Ended {
+        /// The lease.
+        fence: Fence,
+        /// Exit code of the agent, if it ran.
+        exit_code: Option<i32>,
+        /// Why there is no result; `None` when there is one.
+        reason: Option<Reason>,
+        /// In a sentence.
+        detail: String,
+        /// What it used.
+        usage: Usage,
+        /// What it made.
+        change: Option<Change>,
+        /// Ref that holds what was not pushed.
+        salvage: Option<String>,
+    },
+    /// The next attempt may start at `until`.
+    BackOff {
+        /// Why the last one ended.
+        reason: Reason,
+        /// When.
+        until: Timestamp,
+    },
+    /// No attempt is left, or none would help.
+    Failed {
+        /// Why the last one ended.
+        reason: Reason,
+    },
+    /// Its patch is on the forge.
+    PatchOpened {
+        /// The lease it was made under.
+        fence: Fence,
+        /// The forge's id.
+        patch: PatchId,
+    },
+    /// Its checks were run again.
+    Verified {
+        /// The lease it was made under.
+        fence: Fence,
+        /// The verdict.
+        verdict: Verdict,
+        /// The node that ran them.
+        node: NodeId,
+        /// The checks.
+        checks: Vec<CheckResult>,
+        /// What is missing for VERIFIED.
+        gaps: Vec<String>,
+    },
+    /// A person takes it: from here on no other attempt can be accepted.
+    AcceptDecided {
+        /// The attempt.
+        fence: Fence,
+    },
+    /// It does not merge; a new attempt starts from what was accepted since.
+    MergeRefused {
+        /// The attempt.
+        fence: Fence,
+        /// The files.
+        text: String,
+    },
+    /// It is merged: accepted.
+    Merged {
+        /// The attempt.
+        fence: Fence,
+        /// The merge commit.
+        commit: Commit,
+    },
+    /// Its box in tasks.md is ticked.
+    Ticked,
+    /// A person refused it.
+    Rejected {
+        /// Why.
+        text: String,
+    },
+    /// A person holds it.
+    Paused,
+    /// A person lets it go on.
+    Resumed,
+    /// The provider's quota is used up; the agent is held until it resets.
+    QuotaHeld {
+        /// The lease.
+        fence: Fence,
+        /// When it resets.
+        until: Timestamp,
+    },
+    /// A person wants it tried again.
+    Retried,
+    /// A person ended it.
+    Cancelled,
+    /// A chore (patch, checks, merge, box) did not work and is tried again.
+    ChoreFailed {
+        /// Which.
+        chore: String,
+        /// Why.
+        text: String,
+        /// When it is tried again.
+        until: Timestamp,
+    },
+    /// Something came under a lease that is not the present one, and changed nothing.
+    StaleRefused {
+        /// What it came under.
+        fence: Fence,
+        /// The epoch that is good.
+        current: Epoch,
+        /// What it was.
+        what: String,
+    },
+}
+
+impl Event {
+    /// The word other programs know it by.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Submitted { .. } => "submitted",
+            Self::Waits { .. } => "waits",
+            Self::Queued => "queued",
+            Self::Placing => "placing",
+            Self::Granted { .. } => "granted",
+            Self::Declined { .. } => "declined",
+            Self::Started { .. } => "started",
+            Self::Denied { .. } => "denied",
+            Self::Ended { .. } => "ended",
+            Self::BackOff { .. } => "back-off",
+            Self::Failed { .. } => "failed",
+            Self::PatchOpened { .. } => "patch-opened",
+            Self::Verified { .. } => "verified",
+            Self::AcceptDecided { .. } => "accept-decided",
+            Self::MergeRefused { .. } => "merge-refused",
+            Self::Merged { .. } => "accepted",
+            Self::Ticked => "ticked",
+            Self::Rejected { .. } => "rejected",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
+            Self::QuotaHeld { .. } => "quota-held",
+            Self::Retried => "retried",
+            Self::Cancelled => "cancelled",
+            Self::ChoreFailed { .. } => "chore-failed",
+            Self::StaleRefused { .. } => "stale-refused",
+        }
+    }
+
+    /// The lease it concerns, when it concerns one.
+    pub const fn fence(&self) -> Option<&Fence> {
+        match self {
+            Self::Granted { lease, .. } => Some(&lease.fence),
+            Self::Declined { fence, .. }
+            | Self::Started { fence, .. }
+            | Self::Denied { fence, .. }
+            | Self::Ended { fence, .. }
+            | Self::PatchOpened { fence, .. }
+            | Self::Verified { fence, .. }
+            | Self::AcceptDecided { fence }
+            | Self::MergeRefused { fence, .. }
+            | Self::Merged { fence, .. }
+            | Self::QuotaHeld { fence, .. }
+            | Self::StaleRefused { fence, .. } => Some(fence),
+            _ => None,
+        }
+    }
+}

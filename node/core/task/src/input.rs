@@ -1,0 +1,212 @@
+//! Everything that can cause something: a person asks, the world says, or time passes.
+
+use crate::retry::Reason;
+use crate::spec::TaskSpec;
+use crate::state::WaitReason;
+use ikigai_types::{
+    Change, CheckResult, Commit, Fence, NodeId, PatchId, PlacementRow, TaskId, Timestamp, Usage, Verdict,
+    WorkloadId,
+};
+
+/// One cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Someone asks.
+    Command(TaskId, Command),
+    /// New tasks; all are accepted or none. One that is known already is left as it is.
+    Submit(Vec<TaskSpec>),
+    /// The world says.
+    Observation(Observation),
+    /// The owner was started again over its log.
+    Recovered,
+    /// Nothing but time passed.
+    Wake,
+}
+
+/// What a person can ask of one task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// End it.
+    Stop,
+    /// Hold it.
+    Pause,
+    /// Let it go on.
+    Resume,
+    /// Try it again.
+    Retry,
+    /// Take it off its node and place it again.
+    Evict {
+        /// Seconds the agent gets.
+        grace: u64,
+    },
+    /// Take its patch.
+    Accept {
+        /// Also when the verdict is NOT.
+        force: bool,
+    },
+    /// Refuse its patch.
+    Reject {
+        /// Why.
+        text: String,
+        /// Start another attempt.
+        retry: bool,
+    },
+}
+
+/// What the world says. Everything that acts for an attempt carries its fence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observation {
+    /// Placement chose a node.
+    Chosen {
+        /// The task.
+        task: TaskId,
+        /// The node.
+        node: NodeId,
+        /// What it said of each node.
+        rows: Vec<PlacementRow>,
+    },
+    /// Placement found none.
+    NoneFits {
+        /// The task.
+        task: TaskId,
+        /// What it needs.
+        reason: WaitReason,
+        /// In a sentence.
+        text: String,
+        /// What it said of each node.
+        rows: Vec<PlacementRow>,
+    },
+    /// Somewhere something became free, or a node, tag, image or credential appeared.
+    CapacityChanged,
+    /// The node refused the offer.
+    Declined {
+        /// The offer.
+        fence: Fence,
+        /// Why.
+        text: String,
+    },
+    /// The node still holds it.
+    Heartbeat {
+        /// The lease.
+        fence: Fence,
+    },
+    /// The agent runs.
+    Started {
+        /// The lease.
+        fence: Fence,
+        /// What the executor calls it.
+        workload: WorkloadId,
+        /// What it works from.
+        base: Commit,
+        /// What its sandbox does not hold.
+        isolation_missing: Vec<String>,
+    },
+    /// The agent tried something its gate does not allow.
+    Denied {
+        /// The lease.
+        fence: Fence,
+        /// What it tried.
+        what: String,
+    },
+    /// The provider's quota is used up.
+    Quota {
+        /// The lease.
+        fence: Fence,
+        /// When it resets.
+        until: Timestamp,
+    },
+    /// The attempt ended.
+    Ended {
+        /// The lease.
+        fence: Fence,
+        /// Exit code of the agent, if it ran.
+        exit_code: Option<i32>,
+        /// Why there is no result.
+        reason: Option<Reason>,
+        /// In a sentence.
+        detail: String,
+        /// What it used.
+        usage: Usage,
+        /// What it made.
+        change: Option<Change>,
+        /// Ref that holds what was not pushed.
+        salvage: Option<String>,
+    },
+    /// The patch is on the forge.
+    PatchOpened {
+        /// The lease.
+        fence: Fence,
+        /// The forge's id.
+        patch: PatchId,
+    },
+    /// The checks were run again.
+    Verified {
+        /// The lease.
+        fence: Fence,
+        /// The verdict.
+        verdict: Verdict,
+        /// Who ran them.
+        node: NodeId,
+        /// The checks.
+        checks: Vec<CheckResult>,
+        /// What is missing for VERIFIED.
+        gaps: Vec<String>,
+    },
+    /// The patch is merged.
+    Merged {
+        /// The lease.
+        fence: Fence,
+        /// The merge commit.
+        commit: Commit,
+    },
+    /// The patch does not merge.
+    MergeConflict {
+        /// The lease.
+        fence: Fence,
+        /// The files.
+        text: String,
+    },
+    /// The box is ticked.
+    Ticked {
+        /// The task.
+        task: TaskId,
+    },
+    /// A chore could not be done.
+    ChoreFailed {
+        /// The task.
+        task: TaskId,
+        /// Which.
+        chore: &'static str,
+        /// Why.
+        text: String,
+    },
+}
+
+/// Why an input was refused; nothing changed but, for a stale one, the record of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such task here.
+    #[error("task {0} is not known here")]
+    Unknown(TaskId),
+    /// The state does not allow it.
+    #[error("{task} is {state}; {wanted} is not possible now")]
+    Illegal {
+        /// The task.
+        task: TaskId,
+        /// Where it is.
+        state: String,
+        /// What was asked.
+        wanted: &'static str,
+    },
+    /// It came under another lease than the present one.
+    #[error("stale: {fence} acts under an epoch below {current}")]
+    Stale {
+        /// What it came under.
+        fence: Fence,
+        /// What is good.
+        current: ikigai_types::Epoch,
+    },
+    /// The verdict forbids it.
+    #[error("the checks of {0} say NOT")]
+    NotVerified(TaskId),
+}

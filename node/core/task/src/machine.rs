@@ -1,0 +1,230 @@
+//! The owner: one machine for all tasks a node accepted.
+
+mod chore;
+mod command;
+mod lease;
+mod place;
+
+use crate::effect::Effect;
+use crate::event::{Event, Record};
+use crate::input::{Input, Observation, Refusal};
+use crate::retry::{Blame, Policy, Reason};
+use crate::state::{TaskState, WaitReason};
+use crate::task::Task;
+use ikigai_types::{Epoch, Fence, NodeId, TaskId, Timestamp};
+use std::collections::BTreeMap;
+
+/// Decides everything about the tasks this node owns. Same state, same input, same time: same effects.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    node: NodeId,
+    policy: Policy,
+    tasks: BTreeMap<TaskId, Task>,
+}
+
+impl Owner {
+    /// An owner without tasks.
+    pub fn new(node: NodeId, policy: Policy) -> Self {
+        Self { node, policy, tasks: BTreeMap::new() }
+    }
+
+    /// The owner its log describes. Follow with [`Input::Recovered`].
+    pub fn replay(node: NodeId, policy: Policy, log: impl IntoIterator<Item = Record>) -> Self {
+        let mut owner = Self::new(node, policy);
+        log.into_iter().for_each(|record| owner.apply(&record));
+        owner
+    }
+
+    /// Every task, by id.
+    pub const fn tasks(&self) -> &BTreeMap<TaskId, Task> {
+        &self.tasks
+    }
+
+    /// One task.
+    pub fn task(&self, id: &TaskId) -> Option<&Task> {
+        self.tasks.get(id)
+    }
+
+    /// The node this owner is.
+    pub const fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// Applies one input.
+    pub fn handle(&mut self, input: Input, now: Timestamp) -> Vec<Effect> {
+        let mut turn = Turn { owner: self, now, effects: Vec::new() };
+        match input {
+            Input::Submit(specs) => turn.submit(specs),
+            Input::Command(task, command) => turn.command(&task, command),
+            Input::Observation(observation) => turn.observe(observation),
+            Input::Recovered => turn.recover(),
+            Input::Wake => turn.wake(),
+        }
+        turn.effects
+    }
+
+    /// When [`Input::Wake`] must come next, if nothing else happens.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        let due = |t: &Task| match t.state {
+            TaskState::Paused => t.expires,
+            _ => [t.not_before, t.expires].into_iter().flatten().min(),
+        };
+        self.tasks.values().filter(|t| !t.state.is_settled() || t.not_before.is_some()).filter_map(due).min()
+    }
+
+    fn apply(&mut self, record: &Record) {
+        if let Event::Submitted { spec } = &record.event {
+            self.tasks.entry(record.task.clone()).or_insert_with(|| Task::new((**spec).clone(), record.at));
+        }
+        if let Some(task) = self.tasks.get_mut(&record.task) {
+            task.apply(&record.event, record.at);
+        }
+    }
+}
+
+/// One input being handled.
+struct Turn<'a> {
+    owner: &'a mut Owner,
+    now: Timestamp,
+    effects: Vec<Effect>,
+}
+
+impl Turn<'_> {
+    /// Records an event and takes it in.
+    fn emit(&mut self, task: &TaskId, event: Event) {
+        let record = Record { at: self.now, task: task.clone(), event };
+        self.owner.apply(&record);
+        self.effects.push(Effect::Record(Box::new(record)));
+    }
+
+    fn act(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        self.act(Effect::Refuse(refusal));
+    }
+
+    fn observe(&mut self, observation: Observation) {
+        match observation {
+            Observation::CapacityChanged => self.look_again(),
+            Observation::Chosen { task, node, rows } => self.chosen(&task, node, rows),
+            Observation::NoneFits { task, reason, text, rows } => self.none_fits(&task, reason, text, rows),
+            Observation::Declined { fence, text } => self.declined(fence, text),
+            Observation::Heartbeat { fence } => self.heartbeat(fence),
+            Observation::Started { fence, workload, base, isolation_missing } => {
+                if self.current(&fence, "start") {
+                    let task = fence.attempt.task.clone();
+                    self.emit(&task, Event::Started { fence, workload, base, isolation_missing });
+                }
+            }
+            Observation::Denied { fence, what } => {
+                if self.current(&fence, "denial") {
+                    let task = fence.attempt.task.clone();
+                    self.emit(&task, Event::Denied { fence, what });
+                }
+            }
+            Observation::Quota { fence, until } => self.quota(fence, until),
+            ended @ Observation::Ended { .. } => self.ended(ended),
+            Observation::PatchOpened { fence, patch } => {
+                self.result(&fence, "patch", |fence| Event::PatchOpened { fence, patch });
+            }
+            Observation::Verified { fence, verdict, node, checks, gaps } => {
+                self.verified(&fence, verdict, node, checks, gaps);
+            }
+            Observation::Merged { fence, commit } => self.merged(&fence, commit),
+            Observation::MergeConflict { fence, text } => self.merge_conflict(&fence, text),
+            Observation::Ticked { task } => self.box_ticked(&task),
+            Observation::ChoreFailed { task, chore, text } => self.chore_failed(&task, chore, text),
+        }
+    }
+
+    /// True if `fence` is the present lease of its task; otherwise the refusal is recorded and answered.
+    fn current(&mut self, fence: &Fence, what: &str) -> bool {
+        let task = self.owner.tasks.get(&fence.attempt.task);
+        let Some(task) = task else {
+            self.refuse(Refusal::Unknown(fence.attempt.task.clone()));
+            return false;
+        };
+        if task.holds(fence) {
+            return true;
+        }
+        let current = task.epoch;
+        self.stale(fence, current, what);
+        false
+    }
+
+    fn stale(&mut self, fence: &Fence, current: Epoch, what: &str) {
+        let event = Event::StaleRefused { fence: fence.clone(), current, what: what.to_owned() };
+        self.emit(&fence.attempt.task, event);
+        self.refuse(Refusal::Stale { fence: fence.clone(), current });
+    }
+
+    /// The attempt of `id` ended for `reason`: another one after a back-off, or none.
+    fn next_try(&mut self, id: &TaskId, reason: Reason) {
+        let Some(task) = self.owner.tasks.get(id) else { return };
+        let (agent, machine) = (task.faults(Blame::Agent), task.faults(Blame::Machine));
+        let left = match reason.blame() {
+            Blame::Agent => agent < task.spec.max_attempts,
+            Blame::Machine => machine < self.owner.policy.machine_faults,
+            Blame::Nobody => true,
+            Blame::Final => false,
+        };
+        if left {
+            let until = self.now.after(self.owner.policy.delay(reason, agent.max(machine).max(1)));
+            self.emit(id, Event::BackOff { reason, until });
+        } else {
+            self.emit(id, Event::Failed { reason });
+        }
+        self.look_again();
+    }
+
+    /// Puts every task that waits for others back in line whose last one was accepted.
+    fn release_dependents(&mut self) {
+        let waiting = |t: &&Task| t.state == TaskState::Waiting(WaitReason::Dependency);
+        let free: Vec<_> = self.owner.tasks.values().filter(waiting).map(|t| t.spec.id.clone()).collect();
+        for id in free.into_iter().filter(|id| self.owner.open_dependency(id).is_none()).collect::<Vec<_>>() {
+            self.emit(&id, Event::Queued);
+        }
+        self.place_queued();
+    }
+
+    fn wake(&mut self) {
+        self.expire_leases();
+        self.end_quota();
+        self.due_chores();
+        self.place_queued();
+    }
+
+    /// After a restart: leases get a full length again, offers and chores that may not have left are repeated.
+    fn recover(&mut self) {
+        let (now, lease) = (self.now, self.owner.policy.lease);
+        for task in self.owner.tasks.values_mut() {
+            let Some(active) = task.active() else { continue };
+            let (fence, node) = (active.fence.clone(), active.node);
+            let expires = now.after(lease);
+            task.expires = Some(expires);
+            self.effects.push(Effect::Offer(ikigai_types::Lease { fence, node, expires }));
+        }
+        let placing: Vec<_> = self.owner.in_state(TaskState::Placing);
+        placing.iter().for_each(|id| self.emit(id, Event::Queued));
+        let ids: Vec<_> = self.owner.tasks.keys().cloned().collect();
+        ids.iter().for_each(|id| self.do_chore(id));
+        self.release_dependents();
+    }
+}
+
+impl Owner {
+    /// Ids in `state`, the most urgent first, then in the order of their ids.
+    fn in_state(&self, state: TaskState) -> Vec<TaskId> {
+        let mut found: Vec<_> = self.tasks.values().filter(|t| t.state == state).collect();
+        found.sort_by(|a, b| b.spec.urgency.cmp(&a.spec.urgency).then_with(|| a.spec.id.cmp(&b.spec.id)));
+        found.into_iter().map(|t| t.spec.id.clone()).collect()
+    }
+
+    /// The first dependency of `id` that is not accepted.
+    pub fn open_dependency(&self, id: &TaskId) -> Option<&TaskId> {
+        let done = |d: &&TaskId| !self.tasks.get(*d).is_some_and(|t| t.state == TaskState::Accepted);
+        self.tasks.get(id)?.spec.depends_on.iter().find(done)
+    }
+}

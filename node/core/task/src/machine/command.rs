@@ -1,0 +1,119 @@
+//! What a person asks of one task.
+
+use super::Turn;
+use crate::effect::Effect;
+use crate::event::Event;
+use crate::input::{Command, Refusal};
+use crate::retry::Reason;
+use crate::state::TaskState;
+use ikigai_types::{TaskId, Verdict};
+
+impl Turn<'_> {
+    pub(super) fn command(&mut self, id: &TaskId, command: Command) {
+        let Some(task) = self.owner.tasks.get(id) else { return self.refuse(Refusal::Unknown(id.clone())) };
+        let state = task.state;
+        match command {
+            Command::Stop => self.stop(id, state),
+            Command::Pause => self.pause(id, state),
+            Command::Resume if state == TaskState::Paused => self.let_go_on(id),
+            Command::Resume => self.illegal(id, state, "resume"),
+            Command::Retry => self.retry(id, state),
+            Command::Evict { grace } => self.evict(id, state, grace),
+            Command::Accept { force } => self.accept(id, state, force),
+            Command::Reject { text, retry } => self.reject(id, state, text, retry),
+        }
+    }
+
+    fn illegal(&mut self, id: &TaskId, state: TaskState, wanted: &'static str) {
+        self.refuse(Refusal::Illegal { task: id.clone(), state: state.to_string(), wanted });
+    }
+
+    fn stop(&mut self, id: &TaskId, state: TaskState) {
+        match state {
+            TaskState::Cancelled => {}
+            TaskState::Accepted => self.illegal(id, state, "stop"),
+            TaskState::Review if self.owner.tasks.get(id).is_some_and(|t| t.accepted.is_some()) => {
+                self.illegal(id, state, "stop while it is being merged");
+            }
+            _ => {
+                self.end_now(id, Reason::Stopped, 5);
+                self.emit(id, Event::Cancelled);
+                self.look_again();
+            }
+        }
+    }
+
+    fn pause(&mut self, id: &TaskId, state: TaskState) {
+        match state {
+            TaskState::Paused => {}
+            TaskState::Queued | TaskState::Preparing | TaskState::Running | TaskState::Waiting(_) => {
+                self.emit(id, Event::Paused);
+                let active =
+                    self.owner.tasks.get(id).and_then(|t| t.active().map(|a| (a.fence.clone(), a.node)));
+                if let Some((fence, node)) = active {
+                    self.act(Effect::Hold { fence, node });
+                }
+            }
+            _ => self.illegal(id, state, "pause"),
+        }
+    }
+
+    fn retry(&mut self, id: &TaskId, state: TaskState) {
+        match state {
+            TaskState::Failed(_) | TaskState::Lost | TaskState::Rejected | TaskState::Cancelled => {
+                self.emit(id, Event::Retried);
+                self.place_queued();
+            }
+            // A person does not want to wait for the back-off.
+            TaskState::Queued => {
+                if let Some(task) = self.owner.tasks.get_mut(id) {
+                    task.not_before = None;
+                }
+                self.place_queued();
+            }
+            _ => self.illegal(id, state, "retry"),
+        }
+    }
+
+    fn evict(&mut self, id: &TaskId, state: TaskState, grace: u64) {
+        if self.owner.tasks.get(id).is_some_and(|t| t.active().is_none()) {
+            return self.illegal(id, state, "evict");
+        }
+        self.end_now(id, Reason::Evicted, grace);
+        self.next_try(id, Reason::Evicted);
+    }
+
+    fn accept(&mut self, id: &TaskId, state: TaskState, force: bool) {
+        let Some(task) = self.owner.tasks.get(id) else { return };
+        let verdict = task.attempts.last().and_then(|a| a.verified.as_ref()).map(|v| v.verdict);
+        let fence = task.attempts.last().map(|a| a.fence.clone());
+        match (state, fence) {
+            (TaskState::Accepted, _) => {}
+            (TaskState::Review, _) if task.accepted.is_some() => {}
+            (TaskState::Review, Some(_)) if verdict == Some(Verdict::Not) && !force => {
+                self.refuse(Refusal::NotVerified(id.clone()));
+            }
+            (TaskState::Review, Some(fence)) => {
+                self.emit(id, Event::AcceptDecided { fence });
+                self.do_chore(id);
+            }
+            _ => self.illegal(id, state, "accept"),
+        }
+    }
+
+    fn reject(&mut self, id: &TaskId, state: TaskState, text: String, retry: bool) {
+        let task = self.owner.tasks.get(id);
+        let fence = task.and_then(|t| t.attempts.last()).map(|a| a.fence.clone());
+        let merging = task.is_some_and(|t| t.accepted.is_some());
+        match (state, fence) {
+            (TaskState::Review, Some(fence)) if !merging => {
+                self.emit(id, Event::Rejected { text: text.clone() });
+                self.act(Effect::Archive { fence, text });
+                if retry {
+                    self.retry(id, TaskState::Rejected);
+                }
+            }
+            _ => self.illegal(id, state, "reject"),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Why attempts end without a result, and when the next one may start.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Why an attempt ended without an accepted result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// The node could not run it: image, container, workspace, forge.
+    Host,
+    /// The agent ended with an error.
+    Agent,
+    /// The agent ended well and committed nothing.
+    NoChange,
+    /// The provider's quota is used up.
+    Quota,
+    /// It did or wanted what policy forbids.
+    Policy,
+    /// It was silent for too long.
+    Stall,
+    /// It ran longer than it may.
+    Time,
+    /// It wrote more than it may.
+    Disk,
+    /// The kernel ended it for want of memory.
+    OutOfMemory,
+    /// Its result did not pass its checks.
+    CheckFailed,
+    /// Its result does not merge with what was accepted since.
+    Conflict,
+    /// Its lease ran out: the node went silent.
+    Lost,
+    /// Someone took it off its node.
+    Evicted,
+    /// A person ended it.
+    Stopped,
+}
+
+impl Reason {
+    /// The word people and programs read.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Agent => "agent",
+            Self::NoChange => "no-change",
+            Self::Quota => "quota",
+            Self::Policy => "policy",
+            Self::Stall => "stall",
+            Self::Time => "time",
+            Self::Disk => "disk",
+            Self::OutOfMemory => "oom",
+            Self::CheckFailed => "check-failed",
+            Self::Conflict => "conflict",
+            Self::Lost => "lost",
+            Self::Evicted => "evicted",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    /// Whose fault it is: the agent's use up its attempts; the machine's have a count of their own; the
+    /// rest are nobody's and burn nothing.
+    pub const fn blame(self) -> Blame {
+        match self {
+            Self::Agent
+            | Self::NoChange
+            | Self::Stall
+            | Self::Time
+            | Self::Disk
+            | Self::OutOfMemory
+            | Self::CheckFailed
+            | Self::Conflict => Blame::Agent,
+            Self::Host | Self::Lost => Blame::Machine,
+            Self::Quota | Self::Evicted => Blame::Nobody,
+            Self::Policy | Self::Stopped => Blame::Final,
+        }
+    }
+}
+
+/// Who pays for a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The task's attempts.
+    Agent,
+    /// The count of machine faults.
+    Machine,
+    /// Nobody.
+    Nobody,
+    /// No further attempt would help.
+    Final,
+}
+
+/// Lengths and limits of the owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// How long a lease is good for without being renewed.
+    pub lease: Duration,
+    /// Back-off after the first fault; doubles with each further one.
+    pub backoff: Duration,
+    /// The longest back-off.
+    pub backoff_max: Duration,
+    /// Pause before an attempt that follows from feedback (checks, conflict, eviction).
+    pub continuation: Duration,
+    /// Machine faults a task may meet.
+    pub machine_faults: u32,
+    /// How long a task that found no node waits before it looks again without being told.
+    pub look_again: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(30),
+            backoff: Duration::from_secs(10),
+            backoff_max: Duration::from_secs(300),
+            continuation: Duration::from_secs(1),
+            machine_faults: 5,
+            look_again: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Policy {
+    /// How long to wait before the attempt after the `faults`-th fault, the last of which was `reason`.
+    pub fn delay(&self, reason: Reason, faults: u32) -> Duration {
+        match reason {
+            Reason::CheckFailed | Reason::Conflict | Reason::Evicted | Reason::Quota => self.continuation,
+            _ => self.doubled(faults),
+        }
+    }
+
+    /// `backoff · 2^(tries − 1)`, at most `backoff_max`.
+    pub fn doubled(&self, tries: u32) -> Duration {
+        let factor = 1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.backoff.checked_mul(factor).map_or(self.backoff_max, |d| d.min(self.backoff_max))
+    }
+
+    /// When a holder should have renewed at the latest: the lease less its margin of max(2 s, 20 %).
+    pub fn renew_within(&self) -> Duration {
+        self.lease.saturating_sub((self.lease / 5).max(Duration::from_secs(2)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_doubles_up_to_its_bound() {
+        let p = Policy::default();
+        let secs: Vec<_> = (1..=7).map(|n| p.delay(Reason::Agent, n).as_secs()).collect();
+        assert_eq!(secs, [10, 20, 40, 80, 160, 300, 300]);
+        assert_eq!(p.delay(Reason::Agent, u32::MAX).as_secs(), 300);
+        assert_eq!(p.delay(Reason::CheckFailed, 3).as_secs(), 1);
+    }
+
+    #[test]
+    fn margin_is_a_fifth_and_at_least_two_seconds() {
+        let with = |s| Policy { lease: Duration::from_secs(s), ..Policy::default() }.renew_within().as_secs();
+        assert_eq!(with(30), 24);
+        assert_eq!(with(5), 3);
+    }
+}

@@ -1,0 +1,47 @@
+//! What is to be done, fixed when the task is accepted by its owner.
+
+use ikigai_types::{Limits, NodeId, ProjectId, Resources, Selector, TaskId};
+use serde::{Deserialize, Serialize};
+
+/// A task as its owner accepted it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskSpec {
+    /// Id on the mesh.
+    pub id: TaskId,
+    /// Its project.
+    pub project: ProjectId,
+    /// Absolute path of the person's checkout on the owner.
+    pub checkout: String,
+    /// Its feature (`001-shop`); empty outside Spec-Kit.
+    pub feature: String,
+    /// Its tasks.md relative to the checkout, when it has a box there.
+    pub tasks_file: Option<String>,
+    /// One line.
+    pub title: String,
+    /// Everything its author wrote of it.
+    pub text: String,
+    /// Tasks that must be accepted first.
+    pub depends_on: Vec<TaskId>,
+    /// Check commands.
+    pub verify: Vec<String>,
+    /// Agent CLI adapter.
+    pub adapter: String,
+    /// Model provider.
+    pub provider: String,
+    /// Model name.
+    pub model: String,
+    /// What it asks of a node.
+    pub request: Resources,
+    /// What an attempt is held to.
+    pub limits: Limits,
+    /// Tags its node must carry.
+    pub requires: Selector,
+    /// Attempts that may be blamed on the agent.
+    pub max_attempts: u32,
+    /// Seconds the agent stays for its editor.
+    pub linger_secs: u64,
+    /// Length of the longest chain of tasks that waits for this one: longer goes first.
+    pub urgency: u32,
+    /// The node that accepted it.
+    pub owner: NodeId,
+}

@@ -1,0 +1,152 @@
+//! The true cause why a task is where it is.
+
+use crate::machine::Owner;
+use crate::retry::Reason;
+use crate::state::{TaskState, WaitReason};
+use crate::task::Task;
+use ikigai_types::{Filter, NodeId, TaskId, Timestamp};
+
+/// A cause for programs, a sentence and advice for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
+    /// `dependency`, `capacity`, `tag`, `image-missing`, `adapter`, `credential`, `quota`, `back-off`,
+    /// `check-failed`, `paused`, `running`, `review`, `chore`, `done`, …
+    pub cause: &'static str,
+    /// One sentence.
+    pub text: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl Why {
+    fn new(cause: &'static str, text: impl Into<String>) -> Self {
+        Self { cause, text: text.into(), hint: None }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl Owner {
+    /// Why `id` is where it is at `now`; `name` gives nodes the names people know.
+    pub fn why(&self, id: &TaskId, now: Timestamp, name: &dyn Fn(NodeId) -> String) -> Option<Why> {
+        let task = self.task(id)?;
+        Some(match task.state {
+            TaskState::Waiting(WaitReason::Dependency) => self.dependency(task, name),
+            TaskState::Queued => queued(task, now),
+            _ => alone(task, now, name),
+        })
+    }
+
+    fn dependency(&self, task: &Task, name: &dyn Fn(NodeId) -> String) -> Why {
+        let Some(open) = self.open_dependency(&task.spec.id) else {
+            return Why::new("dependency", "was waiting for a task that is accepted now");
+        };
+        let Some(other) = self.task(open) else {
+            let hint = format!("run: ikigai task new {}", open.short());
+            return Why::new("dependency", format!("waits for {}, which nobody submitted", open.short()))
+                .hint(hint);
+        };
+        let short = open.short();
+        let on = other.active().map(|a| format!(" on {}, attempt {}", name(a.node), a.fence.attempt.number));
+        let why =
+            Why::new("dependency", format!("waits for {short} ({}{})", other.state, on.unwrap_or_default()));
+        match other.state {
+            TaskState::Review => why.hint(format!("run: ikigai patch accept {short}")),
+            TaskState::Failed(_) | TaskState::Lost | TaskState::Rejected | TaskState::Cancelled => {
+                why.hint(format!("run: ikigai task why {short}, then ikigai task retry {short}"))
+            }
+            _ => why,
+        }
+    }
+}
+
+fn queued(task: &Task, now: Timestamp) -> Why {
+    let last = task.attempts.last();
+    let reason = last.and_then(|a| a.reason);
+    let (Some(last), Some(reason)) = (last, reason) else { return Why::new("queued", "is next in line") };
+    let number = last.fence.attempt.number;
+    let left = task.not_before.map_or(0, |t| t.since(now).as_secs().max(u64::from(t > now)));
+    let after = format!(
+        "attempt {} starts in {left} s: attempt {number} ended, {}",
+        number + 1,
+        ended(reason, &last.detail)
+    );
+    let cause = if reason == Reason::CheckFailed { "check-failed" } else { "back-off" };
+    Why::new(cause, after).hint(format!("run: ikigai task retry {} to start it now", task.spec.id.short()))
+}
+
+fn ended(reason: Reason, detail: &str) -> String {
+    if detail.is_empty() { reason.name().to_owned() } else { format!("{}: {detail}", reason.name()) }
+}
+
+fn alone(task: &Task, now: Timestamp, name: &dyn Fn(NodeId) -> String) -> Why {
+    let short = task.spec.id.short();
+    let last = task.attempts.last();
+    let number = last.map_or(0, |a| a.fence.attempt.number);
+    let node = last.map_or_else(String::new, |a| name(a.node));
+    match task.state {
+        TaskState::Waiting(WaitReason::Quota) => {
+            let left = task.not_before.map_or(0, |t| t.since(now).as_secs());
+            let text =
+                format!("the quota of provider {} is used up; goes on in {left} s", task.spec.provider);
+            Why::new("quota", text)
+        }
+        TaskState::Waiting(_) => no_room(task),
+        TaskState::Paused => {
+            Why::new("paused", "a person paused it").hint(format!("run: ikigai task resume {short}"))
+        }
+        TaskState::Placing | TaskState::Queued => Why::new("placing", "a node is being chosen"),
+        TaskState::Preparing => Why::new("preparing", format!("{node} makes attempt {number} ready")),
+        TaskState::Running => Why::new("running", format!("runs on {node}, attempt {number}"))
+            .hint(format!("run: ikigai task logs -f {short}")),
+        TaskState::Verifying | TaskState::Accepted if task.chore_tries > 0 => chore(task, now),
+        TaskState::Review if task.accepted.is_some() && task.chore_tries > 0 => chore(task, now),
+        TaskState::Verifying => {
+            Why::new("verifying", format!("the checks of attempt {number} are run again"))
+        }
+        TaskState::Review if task.accepted.is_some() => Why::new("merging", "is being merged"),
+        TaskState::Review => Why::new("review", format!("attempt {number} waits for a person"))
+            .hint(format!("run: ikigai patch show {short}, then ikigai patch accept {short}")),
+        TaskState::Accepted => Why::new("done", "is merged"),
+        TaskState::Rejected => {
+            let text = format!("was rejected: {}", task.rejected.as_deref().unwrap_or_default());
+            Why::new("rejected", text).hint(format!("run: ikigai task retry {short}"))
+        }
+        TaskState::Failed(reason) => failed(task, reason),
+        TaskState::Lost => Why::new("lost", format!("{node} went silent too often"))
+            .hint(format!("run: ikigai task retry {short}")),
+        TaskState::Cancelled => {
+            Why::new("cancelled", "a person stopped it").hint(format!("run: ikigai task retry {short}"))
+        }
+    }
+}
+
+fn failed(task: &Task, reason: Reason) -> Why {
+    let detail = task.attempts.last().map_or("", |a| a.detail.as_str());
+    let count = task.attempts.len();
+    let cause = reason.name();
+    Why::new(cause, format!("gave up after {count} attempts; the last ended, {}", ended(reason, detail)))
+        .hint(format!("run: ikigai task logs {0}, then ikigai task retry {0}", task.spec.id.short()))
+}
+
+fn chore(task: &Task, now: Timestamp) -> Why {
+    let left = task.not_before.map_or(0, |t| t.since(now).as_secs());
+    Why::new("chore", format!("{}; tried again in {left} s", task.wait_text))
+}
+
+/// Which filter refused the task: one cause if it is the same everywhere, else room.
+fn no_room(task: &Task) -> Why {
+    let mut filters = task.rows.iter().filter_map(|r| r.refused);
+    let first = filters.next().unwrap_or(Filter::Capacity);
+    let filter = if filters.all(|f| f == first) { first } else { Filter::Capacity };
+    let why = Why::new(filter.name(), task.wait_text.clone());
+    match filter {
+        Filter::ImageMissing => why.hint("run: make image, or ikigai doctor"),
+        Filter::Tag => why.hint("give a node the tag in its ikigai.toml: [node] tags"),
+        Filter::Credential => why.hint("set the provider's key on a node, see ikigai doctor"),
+        _ => why.hint("run: ikigai node ls"),
+    }
+}
