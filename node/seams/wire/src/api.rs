@@ -5,11 +5,13 @@
 mod event;
 mod problem;
 mod request;
+mod seed;
 mod view;
 
 pub use event::{Event, LogEntry};
 pub use problem::{Code, Problem};
 pub use request::{Command, Filter, NodeCommand, SubmitRequest, SubmitSource, TaskOptions};
+pub use seed::{CapacityView, EvictRequest, HealthView, PatchItem, PodView};
 pub use view::{
     AttemptView, CheckView, Document, EdgeView, Evidence, List, NodeView, OpenView, PatchView, PlacementView,
     PlanView, PlannedTask, Snapshot, SubmitView, TaskView, WhyView,
