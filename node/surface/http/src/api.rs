@@ -1,0 +1,96 @@
+//! The API as a value: a node's handle, who may call it, and who answers for other hosts.
+
+use crate::auth::random_hex;
+use crate::guard::Reason;
+use crate::idempotency::Answered;
+use crate::{AuthOptions, metrics::Refusals, routes};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use ikigai_ports::NodeHandle;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio_util::sync::CancellationToken;
+
+/// Body of an answer by a [`HostService`].
+pub type HostBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Answers requests for hosts that are not the API's, such as the editors' `<agent>.localhost`.
+///
+/// The API's token is not asked of such a request, and the service does not see the API's answers: it checks
+/// its callers itself. Upgrades work: take `hyper::upgrade::on` of the request.
+pub trait HostService: fmt::Debug + Send + Sync + 'static {
+    /// Whether `host` (lower case, without port) is its own. Asked only for names the API does not have.
+    fn answers(&self, host: &str) -> bool;
+
+    /// Answers one request; its form, its single Host and its port were checked.
+    fn serve(&self, request: Request<Incoming>) -> BoxFuture<'static, Response<HostBody>>;
+}
+
+/// How the API is served.
+#[derive(Debug)]
+pub struct ApiOptions {
+    /// Who may call.
+    pub auth: AuthOptions,
+    /// Who answers for other hosts.
+    pub fallback: Option<Arc<dyn HostService>>,
+}
+
+/// The API of one node; clones share everything.
+#[derive(Debug, Clone)]
+pub struct Api {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) router: axum::Router,
+}
+
+/// What handlers see.
+pub(crate) struct Shared {
+    pub(crate) handle: Arc<dyn NodeHandle>,
+    pub(crate) options: ApiOptions,
+    pub(crate) refusals: Refusals,
+    pub(crate) answered: Answered,
+    /// Ends the streams; set when the server is told to stop.
+    pub(crate) stop: CancellationToken,
+    prefix: String,
+    requests: AtomicU64,
+}
+
+// === impl Api ===
+
+impl Api {
+    /// The API of the node behind `handle`.
+    pub fn new(handle: Arc<dyn NodeHandle>, options: ApiOptions) -> Self {
+        let shared = Arc::new(Shared {
+            handle,
+            options,
+            refusals: Refusals::default(),
+            answered: Answered::default(),
+            stop: CancellationToken::new(),
+            prefix: random_hex::<4>(),
+            requests: AtomicU64::new(0),
+        });
+        Self { router: routes::router(shared.clone()), shared }
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    /// A name for the next request.
+    pub(crate) fn next_request(&self) -> String {
+        format!("{}-{:x}", self.prefix, self.requests.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn refused(&self, reason: Reason) {
+        self.refusals.count(reason);
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api").field("handle", &self.handle).finish_non_exhaustive()
+    }
+}

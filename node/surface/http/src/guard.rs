@@ -1,0 +1,234 @@
+//! What is refused before any handler runs. Pure: a request head in, a refusal or nothing out.
+
+use crate::AuthOptions;
+use crate::reply::Failure;
+use http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, ORIGIN, TRANSFER_ENCODING,
+    UPGRADE,
+};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use ikigai_wire::api::{Code, Problem};
+
+/// Largest request body, in bytes.
+pub const MAX_BODY: usize = 1 << 20;
+/// Most headers of a request.
+pub const MAX_HEADERS: usize = 64;
+/// Most bytes of a request's head.
+pub const MAX_HEAD: usize = 32 << 10;
+
+/// How a request came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Over the Unix socket; the kernel said who it is.
+    Unix,
+    /// Over loopback TCP, to this port.
+    Tcp {
+        /// The port that listens.
+        port: u16,
+    },
+}
+
+/// Why a request was refused, for the counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// Absolute-form or other URI that names an authority, or a protocol change.
+    Form,
+    /// Host missing, twice or of someone else.
+    Host,
+    /// Origin of someone else.
+    Origin,
+    /// No token, or not the one.
+    Token,
+    /// A body that is no JSON.
+    Type,
+    /// Too large.
+    Size,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 6] = [Self::Form, Self::Host, Self::Origin, Self::Token, Self::Type, Self::Size];
+
+    /// Its name in the metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Form => "form",
+            Self::Host => "host",
+            Self::Origin => "origin",
+            Self::Token => "token",
+            Self::Type => "type",
+            Self::Size => "size",
+        }
+    }
+}
+
+/// A request that was refused.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Why, for the counters.
+    pub reason: Reason,
+    pub(crate) failure: Failure,
+}
+
+fn refuse(reason: Reason, status: StatusCode, code: Code, message: impl Into<String>, hint: &str) -> Refusal {
+    Refusal { reason, failure: Failure { status, problem: Problem::new(code, message, hint) } }
+}
+
+/// The host a request is for, without port and in lower case, once its form is sound.
+///
+/// # Errors
+/// A [`Refusal`] when the URI names an authority, the protocol is to be changed by anything but a WebSocket,
+/// or Host is not there exactly once with the right port.
+pub fn host(parts: &Parts, transport: Transport) -> Result<String, Refusal> {
+    let form = |what: &str| {
+        let hint = "send a plain HTTP/1.1 request whose target begins with /";
+        refuse(Reason::Form, StatusCode::BAD_REQUEST, Code::Usage, what, hint)
+    };
+    if parts.uri.authority().is_some() || parts.uri.scheme().is_some() || !parts.uri.path().starts_with('/') {
+        return Err(form("the request target names a host"));
+    }
+    if parts.method == Method::CONNECT || parts.method == Method::TRACE {
+        return Err(form("this method is not served"));
+    }
+    if parts.headers.contains_key(TRANSFER_ENCODING) && parts.headers.contains_key(CONTENT_LENGTH) {
+        return Err(form("the length of the request is given twice"));
+    }
+    if let Some(upgrade) = parts.headers.get(UPGRADE)
+        && !upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")
+    {
+        return Err(form("this change of protocol is not served"));
+    }
+    let host =
+        one(&parts.headers, HOST).map_err(|()| wrong_host("the request names more or less than one host"))?;
+    let host = host.ok_or_else(|| wrong_host("the request names no host"))?;
+    let (name, port) = split_port(host).ok_or_else(|| wrong_host("the request's host cannot be read"))?;
+    if let Transport::Tcp { port: own } = transport
+        && port.unwrap_or(80) != own
+    {
+        return Err(wrong_host("the request names another port"));
+    }
+    Ok(name.to_ascii_lowercase())
+}
+
+/// Whether a request to `host` may reach the API's handlers.
+///
+/// # Errors
+/// A [`Refusal`] that says what is missing.
+pub fn check(parts: &Parts, host: &str, transport: Transport, auth: &AuthOptions) -> Result<(), Refusal> {
+    check_host(host, auth)?;
+    if parts.headers.contains_key(UPGRADE) {
+        let hint = "the API has no WebSockets; events come from GET /v1/events";
+        let text = "this change of protocol is not served";
+        return Err(refuse(Reason::Form, StatusCode::BAD_REQUEST, Code::Usage, text, hint));
+    }
+    check_origin(&parts.headers, transport, auth)?;
+    if let Transport::Tcp { .. } = transport {
+        check_token(&parts.headers, auth)?;
+    }
+    check_body(&parts.headers)
+}
+
+fn check_host(host: &str, auth: &AuthOptions) -> Result<(), Refusal> {
+    if is_own_name(host, auth) { Ok(()) } else { Err(wrong_host("this node is not that host")) }
+}
+
+pub(crate) fn is_own_name(host: &str, auth: &AuthOptions) -> bool {
+    ["localhost", "127.0.0.1", "[::1]"].contains(&host)
+        || auth.hosts.iter().any(|h| h.eq_ignore_ascii_case(host))
+}
+
+fn wrong_host(message: &str) -> Refusal {
+    let hint = "call http://localhost:<port>, http://127.0.0.1:<port> or http://[::1]:<port>";
+    refuse(Reason::Host, StatusCode::MISDIRECTED_REQUEST, Code::Denied, message, hint)
+}
+
+fn check_origin(headers: &HeaderMap, transport: Transport, auth: &AuthOptions) -> Result<(), Refusal> {
+    let refusal = |message: &str| {
+        let hint = "browser pages of other origins may not call this API";
+        refuse(Reason::Origin, StatusCode::FORBIDDEN, Code::Denied, message, hint)
+    };
+    let site = one(headers, HeaderName::from_static("sec-fetch-site"));
+    if !matches!(site, Ok(None | Some("same-origin" | "none"))) {
+        return Err(refusal("the request comes from another site"));
+    }
+    let origin = match one(headers, ORIGIN) {
+        Ok(None) => return Ok(()),
+        Ok(Some(origin)) => origin,
+        Err(()) => return Err(refusal("the request names more than one origin")),
+    };
+    let Transport::Tcp { port: own } = transport else {
+        return Err(refusal("the request names an origin"));
+    };
+    let good = origin.strip_prefix("http://").and_then(split_port).is_some_and(|(name, port)| {
+        is_own_name(&name.to_ascii_lowercase(), auth) && port.unwrap_or(80) == own
+    });
+    if good { Ok(()) } else { Err(refusal("the request comes from another origin")) }
+}
+
+fn check_token(headers: &HeaderMap, auth: &AuthOptions) -> Result<(), Refusal> {
+    let refusal = |message: &str| {
+        let hint = "send `Authorization: Bearer <token>` with the token of the node's file api.token";
+        refuse(Reason::Token, StatusCode::UNAUTHORIZED, Code::Unauthenticated, message, hint)
+    };
+    let given = one(headers, AUTHORIZATION).map_err(|()| refusal("the token cannot be read"))?;
+    let given = given.ok_or_else(|| refusal("a token is needed"))?;
+    let token = match given.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token,
+        _ => return Err(refusal("a bearer token is needed")),
+    };
+    match &auth.token {
+        Some(hash) if hash.admits(token) => Ok(()),
+        _ => Err(refusal("the token is not this node's")),
+    }
+}
+
+fn check_body(headers: &HeaderMap) -> Result<(), Refusal> {
+    let length = one(headers, CONTENT_LENGTH).ok().flatten().and_then(|v| v.parse::<u64>().ok());
+    if length.is_some_and(|n| n > MAX_BODY as u64) {
+        return Err(Refusal { reason: Reason::Size, failure: Failure::too_large() });
+    }
+    let has_body = length.is_some_and(|n| n > 0) || headers.contains_key(TRANSFER_ENCODING);
+    let kind = one(headers, CONTENT_TYPE).ok().flatten().unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if has_body && !kind.eq_ignore_ascii_case("application/json") {
+        let text = "the body is not said to be JSON";
+        let hint = "send `Content-Type: application/json`";
+        return Err(refuse(Reason::Type, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Usage, text, hint));
+    }
+    Ok(())
+}
+
+/// The one value of a header; `Err` when it is there more than once or is no text.
+fn one(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, ()> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| ()),
+        _ => Err(()),
+    }
+}
+
+/// `localhost:7420` as `("localhost", Some(7420))`; an IPv6 address keeps its brackets.
+fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
+    let end = if authority.starts_with('[') {
+        authority.find(']')? + 1
+    } else {
+        authority.find(':').unwrap_or(authority.len())
+    };
+    let (name, rest) = authority.split_at(end);
+    let sound = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+    if name.is_empty() || name.len() > 255 || !name.chars().all(sound) {
+        return None;
+    }
+    match rest.strip_prefix(':') {
+        None if rest.is_empty() => Some((name, None)),
+        Some(port) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => {
+            Some((name, Some(port.parse().ok()?)))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! Connections: who is on the other end, which host is asked, and what is refused before a handler.
+
+use crate::guard::{self, MAX_BODY, MAX_HEAD, MAX_HEADERS, Refusal, Transport};
+use crate::reply::{REQUEST_ID, finish};
+use crate::{Api, HostBody, Listener};
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::Request;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::UnixStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_service::Service;
+
+/// Most connections of one listener at a time; the next one waits to be accepted.
+const MAX_CONNECTIONS: usize = 512;
+/// How long the head of a request may take to come in.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long connections get to end by themselves when the server stops.
+const GRACE: Duration = Duration::from_secs(3);
+
+impl Api {
+    /// Serves on `listeners` until `stop`, then lets open answers end within three seconds; streams are cut
+    /// so that their readers know to come back.
+    pub async fn serve(self, listeners: Vec<Listener>, stop: CancellationToken) {
+        let connections = TaskTracker::new();
+        let loops = listeners.into_iter().map(|l| accept(self.clone(), l, stop.clone(), connections.clone()));
+        futures::future::join_all(loops).await;
+        self.shared.stop.cancel();
+        connections.close();
+        if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
+            tracing::warn!(left = connections.len(), "connections did not end in time");
+        }
+    }
+}
+
+async fn accept(api: Api, listener: Listener, stop: CancellationToken, connections: TaskTracker) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let place = tokio::select! {
+            () = stop.cancelled() => return,
+            place = places.clone().acquire_owned() => place.expect("invariant: never closed"),
+        };
+        let accepted = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = accept_one(&api, &listener, &stop, &connections, place) => accepted,
+        };
+        if let Err(error) = accepted {
+            tracing::warn!(%error, place = listener.place(), "cannot accept");
+            // Out of file descriptors, most likely: going on at once would only spin.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+async fn accept_one(
+    api: &Api,
+    listener: &Listener,
+    stop: &CancellationToken,
+    connections: &TaskTracker,
+    place: OwnedSemaphorePermit,
+) -> std::io::Result<()> {
+    match listener {
+        Listener::Unix(socket, _) => {
+            let (stream, _) = socket.accept().await?;
+            if is_same_user(&stream) {
+                connections.spawn(connection(api.clone(), stream, Transport::Unix, stop.clone(), place));
+            } else {
+                tracing::warn!("a connection of another user was refused");
+            }
+        }
+        Listener::Tcp(socket, bound) => {
+            let (stream, _) = socket.accept().await?;
+            let transport = Transport::Tcp { port: bound.port() };
+            let _ = stream.set_nodelay(true);
+            connections.spawn(connection(api.clone(), stream, transport, stop.clone(), place));
+        }
+    }
+    Ok(())
+}
+
+/// The kernel says who is on the other end: only our own user and root may call.
+fn is_same_user(stream: &UnixStream) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+}
+
+async fn connection<S>(
+    api: Api,
+    stream: S,
+    transport: Transport,
+    stop: CancellationToken,
+    place: OwnedSemaphorePermit,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request| {
+        let api = api.clone();
+        async move { Ok::<_, Infallible>(api.dispatch(request, transport).await) }
+    });
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    builder.max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS).half_close(false);
+    let serving = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    tokio::pin!(serving);
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = stop.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.as_mut().await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended");
+    }
+    drop(place);
+}
+
+impl Api {
+    async fn dispatch(&self, request: Request<Incoming>, transport: Transport) -> Response<HostBody> {
+        let id = self.shared.next_request();
+        let (parts, body) = request.into_parts();
+        let host = match guard::host(&parts, transport) {
+            Ok(host) => host,
+            Err(refusal) => return self.refuse(refusal, &id),
+        };
+        if let (Transport::Tcp { .. }, Some(service)) = (transport, &self.shared.options.fallback)
+            && !guard::is_own_name(&host, &self.shared.options.auth)
+            && service.answers(&host)
+        {
+            return service.serve(Request::from_parts(parts, body)).await;
+        }
+        if let Err(refusal) = guard::check(&parts, &host, transport, &self.shared.options.auth) {
+            return self.refuse(refusal, &id);
+        }
+        let mut request = Request::from_parts(parts, Body::new(Limited::new(body, MAX_BODY)));
+        request.headers_mut().remove(REQUEST_ID);
+        let response = match self.router.clone().call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        tracing::debug!(request = %id, status = response.status().as_u16(), "answered");
+        boxed(finish(response, &id))
+    }
+
+    fn refuse(&self, refusal: Refusal, id: &str) -> Response<HostBody> {
+        self.shared.refused(refusal.reason);
+        tracing::warn!(request = %id, reason = refusal.reason.name(), "refused");
+        let mut response = finish(refusal.failure.into_response(), id);
+        // Whatever else is in the pipe is not read as a request.
+        response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+        boxed(response)
+    }
+}
+
+fn boxed(response: Response) -> Response<HostBody> {
+    response.map(|body| body.map_err(Into::into).boxed_unsync())
+}
