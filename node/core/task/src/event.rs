@@ -2,7 +2,7 @@
 
 use crate::retry::Reason;
 use crate::spec::TaskSpec;
-use crate::state::WaitReason;
+use crate::state::{TaskState, WaitReason};
 use ikigai_types::{
     Change, CheckResult, Commit, Epoch, Fence, Lease, NodeId, PatchId, PlacementRow, TaskId, Timestamp,
     Usage, Verdict, WorkloadId,
@@ -18,6 +18,8 @@ pub struct Record {
     pub task: TaskId,
     /// What happened.
     pub event: Event,
+    /// Where it left the task.
+    pub state: TaskState,
 }
 
 /// Something that happened to a task. Fields and variants are only added.

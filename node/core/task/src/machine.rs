@@ -92,8 +92,11 @@ struct Turn<'a> {
 impl Turn<'_> {
     /// Records an event and takes it in.
     fn emit(&mut self, task: &TaskId, event: Event) {
-        let record = Record { at: self.now, task: task.clone(), event };
+        let mut record = Record { at: self.now, task: task.clone(), event, state: TaskState::Queued };
         self.owner.apply(&record);
+        if let Some(task) = self.owner.tasks.get(task) {
+            record.state = task.state;
+        }
         self.effects.push(Effect::Record(Box::new(record)));
     }
 

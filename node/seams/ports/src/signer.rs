@@ -2,7 +2,9 @@
 
 use crate::PortResult;
 use async_trait::async_trait;
+use ikigai_types::Fence;
 use std::fmt;
+use std::sync::Arc;
 
 /// Signs with a key it does not show.
 pub trait Signer: fmt::Debug + Send + Sync + 'static {
@@ -14,6 +16,12 @@ pub trait Signer: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// When the key cannot be used now (an agent that went away).
     fn sign(&self, message: &[u8]) -> PortResult<[u8; 64]>;
+}
+
+/// Keys the node holds for others: one per attempt, so that what an attempt made can be told from all else.
+pub trait Keys: fmt::Debug + Send + Sync + 'static {
+    /// The key of an attempt; the same for the same fence, and never inside a container.
+    fn for_attempt(&self, fence: &Fence) -> Arc<dyn Signer>;
 }
 
 /// Resolves the name of a secret to its value, for one audience.

@@ -6,3 +6,5 @@
 
 pub mod agent;
 pub mod api;
+pub mod project;
+pub mod record;
