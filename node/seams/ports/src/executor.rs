@@ -10,6 +10,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub mod lines;
+pub mod mounts;
+
 /// Runs one workload per call and forgets it when told to.
 ///
 /// * `launch` is idempotent by `spec.fence` and `spec.role`: a second call returns the same id.
@@ -26,7 +29,7 @@ pub trait Executor: fmt::Debug + Send + Sync + 'static {
     async fn wait(&self, id: &WorkloadId) -> PortResult<Exit>;
 
     /// Everything the workload's first process wrote to stdout since its start, as lines in order, each
-    /// exactly once, then what comes, until it ends. Lines over 1 MiB are cut.
+    /// exactly once, then what comes, until it ends. A line over 1 MiB comes in pieces; see [`lines`].
     async fn logs(&self, id: &WorkloadId) -> PortResult<BoxStream<'static, PortResult<String>>>;
 
     /// Stops all its processes from getting CPU time. Idempotent.

@@ -1,0 +1,61 @@
+//! What an engine holds a workload to, from what it says of itself.
+
+use bollard::models::SystemInfo;
+use ikigai_ports::executor::Isolation;
+
+/// In words for people: nothing is called enforced that the engine does not claim.
+pub fn describe(engine: &SystemInfo) -> Isolation {
+    let options = engine.security_options.clone().unwrap_or_default();
+    let has = |name: &str| options.iter().any(|o| o.starts_with(&format!("name={name}")));
+    let mut isolation = Isolation {
+        name: "docker".to_owned(),
+        enforced: [
+            "no network but its own loopback",
+            "no capabilities and no way to gain any",
+            "root file system is read-only",
+            "user 10001 without rights",
+            "own process, mount, IPC, host-name and cgroup namespaces",
+            "no file larger than the disk limit",
+        ]
+        .map(str::to_owned)
+        .into(),
+        missing: vec![
+            "the workspace as a whole may outgrow the disk limit until the node measures it".to_owned(),
+            "the kernel is shared with the machine".to_owned(),
+        ],
+    };
+    let claims = [
+        (engine.memory_limit == Some(true), "memory limit"),
+        (engine.swap_limit == Some(true), "swap limit"),
+        (engine.cpu_cfs_quota == Some(true), "cpu limit"),
+        (engine.pids_limit == Some(true), "limit on processes"),
+        (has("seccomp"), "system-call filter"),
+        (has("userns") || has("rootless"), "user ids of its own: uid 10001 inside is another outside"),
+    ];
+    for (held, what) in claims {
+        let list = if held { &mut isolation.enforced } else { &mut isolation.missing };
+        list.push(what.to_owned());
+    }
+    isolation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_engine_does_not_claim_is_missing() {
+        let weak = describe(&SystemInfo::default());
+        assert!(weak.missing.iter().any(|m| m == "memory limit"));
+        assert!(weak.missing.iter().any(|m| m == "system-call filter"));
+        let options = Some(vec!["name=seccomp,profile=default".to_owned(), "name=rootless".to_owned()]);
+        let strong = describe(&SystemInfo {
+            memory_limit: Some(true),
+            security_options: options,
+            ..Default::default()
+        });
+        assert!(strong.enforced.iter().any(|m| m == "memory limit"));
+        assert!(strong.enforced.iter().any(|m| m == "system-call filter"));
+        assert!(strong.missing.iter().any(|m| m.contains("disk limit")), "no engine holds the workspace");
+    }
+}
