@@ -1,1 +1,14 @@
 //! Every port in memory, for tests, simulation and embedders.
+//!
+//! Knows how each port behaves when nothing can fail; deliberately knows no disk, no clock and no chance but
+//! its seed. Start reading at [`store`]; [`clock`] is what a simulation turns by hand.
+
+pub mod clock;
+pub mod logs;
+pub mod rng;
+pub mod store;
+
+pub use clock::VirtualClock;
+pub use logs::MemoryLogs;
+pub use rng::SeededRng;
+pub use store::MemoryStore;

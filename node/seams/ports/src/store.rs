@@ -1,5 +1,11 @@
 //! Ordered keys on one node: the only durable truth the correctness core has.
 
+pub mod resolve;
+pub mod watchers;
+
+pub use resolve::resolve;
+pub use watchers::Watchers;
+
 use crate::PortResult;
 use async_trait::async_trait;
 use std::fmt;
@@ -9,7 +15,8 @@ use tokio::sync::watch;
 ///
 /// * A `commit` that answered is on disk: it survives the crash of the process and of the machine.
 /// * A `commit` is all or nothing, also over a crash in the middle of it.
-/// * Commits are seen by every later `get` and `scan` on the same store.
+/// * Commits are seen by every later `get` and `scan` on the same store; a `scan` sees each commit whole or
+///   not at all.
 /// * Many `commit`s at once share one flush.
 /// * Dropping a `commit` future may or may not have committed; nothing else is lost.
 #[async_trait]
@@ -50,7 +57,14 @@ pub enum Expect {
     Version(u64),
 }
 
-/// Writes that happen together or not at all. Later operations on a key win.
+/// The longest key, in bytes; the shortest is one byte.
+pub const MAX_KEY: usize = 1 << 10;
+
+/// The most a batch may weigh (see [`Batch::weight`]): 16 MiB.
+pub const MAX_BATCH: usize = 16 << 20;
+
+/// Writes that happen together or not at all. Later operations on a key win: each key a batch names is
+/// written once, with its last operation, and all conditions are asked of the state before the batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
     /// Conditions that must all hold before the writes.
@@ -79,5 +93,12 @@ impl Batch {
     pub fn expect(mut self, key: impl Into<Vec<u8>>, expect: Expect) -> Self {
         self.expect.push((key.into(), expect));
         self
+    }
+
+    /// The bytes of all keys and values, which every backend bounds by [`MAX_BATCH`].
+    pub fn weight(&self) -> usize {
+        let expected: usize = self.expect.iter().map(|(key, _)| key.len()).sum();
+        let written: usize = self.writes.iter().map(|(k, v)| k.len() + v.as_ref().map_or(0, Vec::len)).sum();
+        expected + written
     }
 }
