@@ -1,3 +1,5 @@
-//! PID 1 in the agent container.
+//! PID 1 in the agent's container.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    std::process::ExitCode::from(ikigai_agentd::run())
+}

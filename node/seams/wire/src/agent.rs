@@ -30,6 +30,7 @@ pub struct Launch {
 /// What runs under agentd.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
+#[allow(clippy::large_enum_variant, reason = "a workload has one")]
 pub enum Program {
     /// A coding agent's CLI.
     Agent {
@@ -54,8 +55,8 @@ pub enum Program {
 
 /// How an agent CLI is driven: the parsed form of an adapter's TOML file.
 ///
-/// In `command`, `resume` and file contents `{prompt}`, `{model}`, `{session}`, `{gateway}` (the base URL
-/// `http://127.0.0.1:7419/v1`) and `{home}` are replaced; nothing is ever passed through a shell.
+/// In `command`, `resume`, `env` and file contents `{prompt}`, `{model}`, `{session}`, `{gateway}` (the base
+/// URL `http://127.0.0.1:7419/v1`) and `{home}` are replaced; nothing is ever passed through a shell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Adapter {

@@ -1,0 +1,125 @@
+//! The connection on which the node tells agentd what to do.
+
+use crate::editor::Editor;
+use crate::gateway::{Gateway, Pause, Upgraded};
+use crate::stop::Stopper;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::io;
+use tokio::io::{
+    AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, WriteHalf, copy_bidirectional, split,
+};
+use tokio::sync::mpsc;
+
+/// An order is one JSON line of at most this many bytes.
+const MAX_ORDER: u64 = 4 << 10;
+/// Answers that may wait to be sent.
+const ANSWERS: usize = 64;
+
+/// What the node wants.
+#[derive(Debug, PartialEq, Eq)]
+enum Order {
+    Finish,
+    DialEditor { id: u64 },
+    Unknown { id: Option<u64> },
+}
+
+/// Keeps the control connection for as long as agentd lives; the node may go away and come back.
+pub async fn keep(gateway: Gateway, editor: Editor, stopper: Stopper) {
+    let mut pause = Pause::default();
+    loop {
+        if let Ok(stream) = gateway.upgrade("/agentd/control", "ikigai-control").await {
+            pause = Pause::default();
+            // However it ended, the next thing to do is the same.
+            obey(stream, &gateway, &editor, &stopper).await.ok();
+        }
+        pause.wait().await;
+    }
+}
+
+async fn obey(stream: Upgraded, gateway: &Gateway, editor: &Editor, stopper: &Stopper) -> io::Result<()> {
+    let (read, write) = split(stream);
+    let mut orders = BufReader::new(read);
+    let (answers, waiting) = mpsc::channel(ANSWERS);
+    let writer = tokio::spawn(answer(write, waiting));
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        (&mut orders).take(MAX_ORDER).read_until(b'\n', &mut line).await?;
+        if !line.ends_with(b"\n") {
+            writer.abort();
+            return Ok(());
+        }
+        match parse(&line) {
+            Order::Finish => stopper.ask(Signal::TERM),
+            Order::DialEditor { id } => {
+                tokio::spawn(dial(id, gateway.clone(), editor.clone(), answers.clone()));
+            }
+            Order::Unknown { id: Some(id) } => {
+                answers.send(failed(id, "this agentd does not know the order")).await.ok();
+            }
+            Order::Unknown { id: None } => {}
+        }
+    }
+}
+
+fn parse(line: &[u8]) -> Order {
+    let order: Value = serde_json::from_slice(line).unwrap_or_default();
+    let id = order["id"].as_u64();
+    match (order["order"].as_str(), id) {
+        (Some("finish"), _) => Order::Finish,
+        (Some("dial-editor"), Some(id)) => Order::DialEditor { id },
+        _ => Order::Unknown { id },
+    }
+}
+
+fn failed(id: u64, error: &str) -> Value {
+    json!({ "failed": id, "error": error })
+}
+
+async fn answer(mut write: WriteHalf<Upgraded>, mut waiting: mpsc::Receiver<Value>) {
+    while let Some(answer) = waiting.recv().await {
+        if write.write_all(format!("{answer}\n").as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Brings a new stream to the node and joins it to the editor.
+async fn dial(id: u64, gateway: Gateway, editor: Editor, answers: mpsc::Sender<Value>) {
+    let open = match editor.open().await {
+        Ok(open) => open,
+        Err(error) => {
+            // When the control connection is gone, nobody waits for the answer.
+            answers.send(failed(id, &error.to_string())).await.ok();
+            return;
+        }
+    };
+    let mut inside = open;
+    match gateway.upgrade(&format!("/agentd/streams/{id}"), "ikigai-stream").await {
+        // Either side may end a stream as it likes; both ends see that themselves.
+        Ok(mut outside) => drop(copy_bidirectional(&mut inside.stream, &mut outside).await),
+        Err(error) => drop(answers.send(failed(id, &format!("cannot reach the gateway: {error}"))).await),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str, expect: Order) {
+        assert_eq!(parse(line.as_bytes()), expect, "{line}");
+    }
+
+    #[test]
+    fn orders_are_read_and_what_is_no_order_is_none() {
+        check(r#"{"order":"finish"}"#, Order::Finish);
+        check(r#"{"order":"dial-editor","id":7}"#, Order::DialEditor { id: 7 });
+        check(r#"{"order":"dial-editor"}"#, Order::Unknown { id: None });
+        check(r#"{"order":"dial-editor","id":-1}"#, Order::Unknown { id: None });
+        check(r#"{"order":"dance","id":3}"#, Order::Unknown { id: Some(3) });
+        check("", Order::Unknown { id: None });
+        check("[1]", Order::Unknown { id: None });
+    }
+}
