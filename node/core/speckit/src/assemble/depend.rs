@@ -1,0 +1,314 @@
+//! Who waits for whom, as the author wrote it: on the line, in sub-bullets, in headings, in summaries.
+
+use std::collections::BTreeMap;
+
+use crate::assemble::repeat::Fate;
+use crate::assemble::{Notes, task};
+use crate::deps::{self, Found, Relation};
+use crate::document::{Dependency, DependencySource, Document, Target, TaskIdx};
+use crate::error::Problem;
+use crate::id::TaskId;
+use crate::mention::{self, Mentioned};
+use crate::reader::{Draft, Joined, Label, TaskDraft, label_of};
+
+/// Most dependencies a file may state, ranges written out.
+const MAX_DEPENDENCIES: usize = 1_000_000;
+
+/// Fills in [`crate::Task::depends_on`].
+pub(crate) fn read(
+    draft: &Draft,
+    fates: &[Fate],
+    document: &mut Document,
+    flawed: &[&TaskId],
+    notes: &mut Notes,
+) {
+    let numbers = Numbers::new(document);
+    let mut links = Links { document, numbers, flawed, notes, stated: 0 };
+    let inherited = Inherited::new(draft);
+    let kept = draft.tasks.iter().zip(fates).filter(|(_, f)| **f == Fate::Keep).map(|(t, _)| t);
+    for (i, draft_task) in kept.enumerate() {
+        let owner = TaskIdx(i);
+        links.own(owner, draft_task);
+        for (text, source) in inherited.of(draft, draft_task.block) {
+            links.text(Some(owner), text, 0, *source, false);
+        }
+    }
+    for block in &draft.blocks {
+        for (text, _) in block.prose.iter().filter(|(_, depends)| !depends) {
+            links.text(None, text, 0, DependencySource::Summary, false);
+        }
+    }
+    for task in &mut document.tasks {
+        once_each(&mut task.depends_on);
+    }
+}
+
+/// Keeps one dependency per target, a sure one before a guessed one.
+fn once_each(all: &mut Vec<Dependency>) {
+    let mut best: BTreeMap<Target, bool> = BTreeMap::new();
+    for one in all.iter() {
+        let guessed = best.entry(one.on.clone()).or_insert(one.guessed);
+        *guessed &= one.guessed;
+    }
+    all.retain(|one| best.get(&one.on) == Some(&one.guessed) && best.remove(&one.on).is_some());
+}
+
+/// What headings and paragraphs say for all tasks under them.
+struct Inherited<'a>(Vec<Vec<(&'a Joined, DependencySource)>>);
+
+impl<'a> Inherited<'a> {
+    fn new(draft: &'a Draft) -> Self {
+        let mut own: Vec<Vec<(&Joined, DependencySource)>> = Vec::with_capacity(draft.blocks.len());
+        for block in &draft.blocks {
+            let mut texts = Vec::new();
+            if !deps::read(&block.heading.text).is_empty() {
+                texts.push((&block.heading, DependencySource::Heading));
+            }
+            let stated = block.prose.iter().filter(|(_, depends)| *depends);
+            texts.extend(stated.map(|(text, _)| (text, DependencySource::Section)));
+            own.push(texts);
+        }
+        Self(own)
+    }
+
+    fn of<'s>(
+        &'s self,
+        draft: &'s Draft,
+        block: usize,
+    ) -> impl Iterator<Item = &'s (&'a Joined, DependencySource)> {
+        let up = std::iter::successors(Some(block), |b| draft.blocks[*b].parent);
+        up.flat_map(|b| self.0[b].iter())
+    }
+}
+
+/// Task numbers, to write out ranges.
+struct Numbers(BTreeMap<u64, Vec<TaskIdx>>);
+
+impl Numbers {
+    fn new(document: &Document) -> Self {
+        let mut numbers: BTreeMap<u64, Vec<TaskIdx>> = BTreeMap::new();
+        for (i, task) in document.tasks.iter().enumerate() {
+            numbers.entry(task.id.number()).or_default().push(TaskIdx(i));
+        }
+        Self(numbers)
+    }
+
+    fn between(&self, first: u64, last: u64) -> impl Iterator<Item = TaskIdx> + '_ {
+        self.0.range(first.min(last)..=last.max(first)).flat_map(|(_, tasks)| tasks.iter().copied())
+    }
+}
+
+struct Links<'a> {
+    document: &'a mut Document,
+    numbers: Numbers,
+    flawed: &'a [&'a TaskId],
+    notes: &'a mut Notes,
+    stated: usize,
+}
+
+/// A statement on its way into the document.
+struct Said<'a> {
+    text: &'a Joined,
+    offset: usize,
+    source: DependencySource,
+    guessed: bool,
+    words: &'a str,
+    inherited: bool,
+}
+
+impl Links<'_> {
+    /// The task's own line and its sub-bullets.
+    fn own(&mut self, owner: TaskIdx, draft: &TaskDraft) {
+        let id_end = task::id_end(draft);
+        self.text(Some(owner), &draft.main, id_end, DependencySource::TaskLine, false);
+        let mut list: Option<usize> = None;
+        for (indent, detail) in &draft.details {
+            let nested = list.is_some_and(|above| *indent > above);
+            let label = label_of(&detail.text);
+            if label == Label::Depends {
+                list = mention::find(&detail.text).is_empty().then_some(*indent);
+            } else if !nested {
+                list = None;
+            }
+            self.text(Some(owner), detail, 0, DependencySource::SubBullet, nested);
+        }
+    }
+
+    /// Everything one text says. `listed`: the ids it begins with are dependencies without further words.
+    fn text(
+        &mut self,
+        owner: Option<TaskIdx>,
+        text: &Joined,
+        from: usize,
+        source: DependencySource,
+        listed: bool,
+    ) {
+        let Some(rest) = text.text.get(from..) else { return };
+        let mut found = deps::read(rest);
+        if listed && let Some(first) = mention::find(rest).into_iter().next().filter(|m| m.start < 4) {
+            let targets = vec![(first.start, first.target)];
+            found = vec![Found {
+                subjects: Vec::new(),
+                relation: Relation::On,
+                targets,
+                guessed: false,
+                words: String::new(),
+            }];
+        }
+        for one in found {
+            self.found(owner, text, from, source, &one);
+        }
+    }
+
+    fn found(
+        &mut self,
+        owner: Option<TaskIdx>,
+        text: &Joined,
+        from: usize,
+        source: DependencySource,
+        found: &Found,
+    ) {
+        let subjects: Vec<TaskIdx> = found.subjects.iter().flat_map(|s| self.tasks(s)).take(64).collect();
+        let foreign = !found.subjects.is_empty() && subjects.iter().any(|s| Some(*s) != owner);
+        let subjects = if found.subjects.is_empty() { owner.into_iter().collect() } else { subjects };
+        let inherited = matches!(source, DependencySource::Heading | DependencySource::Section);
+        if inherited && foreign {
+            return;
+        }
+        let source =
+            if foreign && source != DependencySource::Summary { DependencySource::OtherTask } else { source };
+        for subject in subjects {
+            for (at, target) in &found.targets {
+                let guessed = found.guessed && !(inherited && source == DependencySource::Section);
+                let said = Said { text, offset: from + at, source, guessed, words: &found.words, inherited };
+                match found.relation {
+                    Relation::On => self.link(subject, target, &said),
+                    Relation::Blocks => self.link_back(subject, target, &said),
+                }
+            }
+        }
+    }
+
+    /// `subject` waits for `target`.
+    fn link(&mut self, subject: TaskIdx, target: &Mentioned, said: &Said<'_>) {
+        match target {
+            Mentioned::Task(id) => self.on_id(subject, id, said),
+            Mentioned::Tasks(first, last) => {
+                self.on_id(subject, first, said);
+                self.on_id(subject, last, said);
+                for task in self.tasks(target) {
+                    let id = self.document.tasks[task.0].id.clone();
+                    if task != subject {
+                        self.add(subject, Target::Task(id), said);
+                    }
+                }
+            }
+            Mentioned::Story(n) => self.on_group(subject, Target::Story(*n), said),
+            Mentioned::Stories(a, b) => {
+                for n in (*a..=*b).take(50) {
+                    self.on_group(subject, Target::Story(n), said);
+                }
+            }
+            Mentioned::Phase(n) => self.on_group(subject, Target::Phase(n.clone()), said),
+        }
+    }
+
+    /// `subject` blocks `target`: the dependency belongs to the tasks named.
+    fn link_back(&mut self, subject: TaskIdx, target: &Mentioned, said: &Said<'_>) {
+        let id = self.document.tasks[subject.0].id.clone();
+        for task in self.tasks(target) {
+            let said = Said { source: DependencySource::OtherTask, ..*said };
+            if task != subject {
+                self.add(task, Target::Task(id.clone()), &said);
+            }
+        }
+    }
+
+    fn on_id(&mut self, subject: TaskIdx, id: &TaskId, said: &Said<'_>) {
+        let spot = said.text.spot(said.offset);
+        let task = self.document.tasks[subject.0].id.clone();
+        if *id == task {
+            match said.inherited || said.guessed {
+                true => {}
+                false => self.add(subject, Target::Task(id.clone()), said),
+            }
+        } else if self.document.index_of(id.as_str()).is_some() {
+            self.add(subject, Target::Task(id.clone()), said);
+        } else if self.flawed.contains(&id) {
+            // the line with that id has its own error already
+        } else if said.guessed || other_feature(&said.text.text[..said.offset]) {
+            let message = format!("{id}, named by {task}, is no task of this file; left out");
+            self.notes.warn(spot.line, spot.column, message);
+        } else {
+            self.notes.error(
+                spot.line,
+                spot.column,
+                Problem::UnknownDependency { task, unknown: id.clone() },
+            );
+        }
+    }
+
+    fn on_group(&mut self, subject: TaskIdx, group: Target, said: &Said<'_>) {
+        let spot = said.text.spot(said.offset);
+        let own = self.document.tasks[subject.0].phase;
+        let mut known = false;
+        let mut inside = false;
+        for (i, phase) in self.document.phases.iter().enumerate() {
+            let member = crate::order::is_member(phase, &group);
+            known |= member;
+            inside |= member && i == own;
+        }
+        if known && !inside {
+            self.add(subject, group, said);
+        } else if !known {
+            self.notes.warn(
+                spot.line,
+                spot.column,
+                format!("no phase of {group} here; the dependency on it is left out"),
+            );
+        }
+    }
+
+    fn add(&mut self, subject: TaskIdx, on: Target, said: &Said<'_>) {
+        self.stated += 1;
+        if self.stated > MAX_DEPENDENCIES {
+            if self.stated == MAX_DEPENDENCIES + 1 {
+                let spot = said.text.spot(said.offset);
+                self.notes.error(
+                    spot.line,
+                    spot.column,
+                    Problem::TooManyDependencies { limit: MAX_DEPENDENCIES },
+                );
+            }
+            return;
+        }
+        let spot = said.text.spot(said.offset);
+        let wrapped = spot.wrapped && said.source == DependencySource::TaskLine;
+        let source = if wrapped { DependencySource::WrappedLine } else { said.source };
+        let task = &mut self.document.tasks[subject.0];
+        if said.guessed {
+            let message = format!("{:?} is read as: {} depends on {on}", said.words, task.id);
+            self.notes.warn(spot.line, spot.column, message);
+        }
+        let new = Dependency { on, source, line: spot.line, column: spot.column, guessed: said.guessed };
+        task.depends_on.push(new);
+    }
+
+    fn tasks(&self, mentioned: &Mentioned) -> Vec<TaskIdx> {
+        match mentioned {
+            Mentioned::Task(id) => self.document.index_of(id.as_str()).into_iter().collect(),
+            Mentioned::Tasks(a, b) => self.numbers.between(a.number(), b.number()).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// `002-user-auth T014`, `spec 003 T001`: an id of another feature.
+fn other_feature(before: &str) -> bool {
+    let words: Vec<&str> = before.split_whitespace().rev().take(3).collect();
+    words.iter().any(|word| {
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+        let digits = word.bytes().take_while(u8::is_ascii_digit).count();
+        digits == 3 && (word.len() == 3 || word[3..].starts_with('-')) || matches!(word, "feature" | "spec")
+    })
+}
