@@ -1,1 +1,26 @@
 //! Workspaces, safe collection of results, and the Forge port on a bare git repository.
+//!
+//! Knows how to drive the `git` program so that nothing a repository says can make it run anything;
+//! deliberately knows no policy: what is made, merged or deleted is decided above. Start reading at
+//! [`workspaces`], then [`collect`](workspaces::GitWorkspaces), then [`merge`].
+
+mod collect;
+pub mod command;
+mod commit;
+pub mod copies;
+mod create;
+mod hostile;
+mod ignore;
+mod import;
+pub mod merge;
+pub mod names;
+mod quarantine;
+mod salvage;
+pub mod signature;
+pub mod view;
+pub mod workspaces;
+
+pub use command::{Call, Git, GitError};
+pub use copies::Copies;
+pub use view::View;
+pub use workspaces::GitWorkspaces;

@@ -1,0 +1,487 @@
+//! Runs the `git` program with a clean environment, bounded output and bounded time.
+
+use ikigai_ports::PortError;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+
+/// What git reads instead of the user's and the system's settings; child processes of git read it too.
+const SETTINGS: &str = "\
+[core]
+	hooksPath = /dev/null
+	fsmonitor = false
+	untrackedCache = false
+	attributesFile = /dev/null
+	excludesFile = /dev/null
+	quotePath = false
+	fsync = all
+	logAllRefUpdates = false
+	protectHFS = true
+	protectNTFS = true
+[safe]
+	directory = *
+[gc]
+	auto = 0
+[maintenance]
+	auto = false
+[receive]
+	autogc = false
+[fetch]
+	recurseSubmodules = false
+	writeCommitGraph = false
+[submodule]
+	recurse = false
+[init]
+	defaultBranch = main
+[advice]
+	detachedHead = false
+[commit]
+	gpgSign = false
+[user]
+	name = Ikigai node
+	email = node@ikigai.invalid
+	useConfigOnly = true
+";
+
+/// What one call may print.
+const OUTPUT: usize = 64 << 20;
+/// What is kept of a failed call's complaint.
+const COMPLAINT: usize = 16 << 10;
+/// How long one call may take.
+const TIME: Duration = Duration::from_secs(300);
+/// Address space of one git process: a small object that unpacks into a huge one ends here, not the node.
+const MEMORY: u64 = 16 << 30;
+
+/// Why a call of git gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// The program could not be started.
+    #[error("cannot start {program}")]
+    Spawn {
+        /// What was to be started.
+        program: String,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// It ended with a failure.
+    #[error("git {what} failed ({code}): {complaint}")]
+    Exit {
+        /// The verb.
+        what: String,
+        /// Its exit code; negative is a signal.
+        code: i32,
+        /// The end of what it printed to stderr.
+        complaint: String,
+    },
+    /// It took too long and was ended.
+    #[error("git {what} did not end within {} s", after.as_secs())]
+    TimedOut {
+        /// The verb.
+        what: String,
+        /// The bound.
+        after: Duration,
+    },
+    /// It printed more than allowed and was ended.
+    #[error("git {what} printed more than {limit} bytes")]
+    TooMuch {
+        /// The verb.
+        what: String,
+        /// The bound in bytes.
+        limit: usize,
+    },
+    /// Its pipes broke.
+    #[error("talking to git {what}")]
+    Pipe {
+        /// The verb.
+        what: String,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl GitError {
+    /// What git complained about, if it ran and failed.
+    pub fn complaint(&self) -> &str {
+        match self {
+            Self::Exit { complaint, .. } => complaint,
+            _ => "",
+        }
+    }
+}
+
+impl From<GitError> for PortError {
+    fn from(error: GitError) -> Self {
+        match error {
+            GitError::Spawn { .. } => PortError::unavailable("git (install it: apt-get install git)", error),
+            other => PortError::failed("running git", other),
+        }
+    }
+}
+
+/// The `git` program with settings of its own; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Git {
+    home: PathBuf,
+}
+
+impl Git {
+    /// Uses `home` (made if it is not there) for git's settings and nothing of the user's.
+    ///
+    /// # Errors
+    /// When the folder or the settings file cannot be written.
+    pub fn new(home: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(home)?;
+        let file = home.join("gitconfig");
+        if std::fs::read_to_string(&file).ok().as_deref() != Some(SETTINGS) {
+            let fresh = home.join(format!("gitconfig.{}", std::process::id()));
+            std::fs::write(&fresh, SETTINGS)?;
+            std::fs::rename(&fresh, &file)?;
+        }
+        Ok(Self { home: home.to_owned() })
+    }
+
+    /// A call that names its repository itself (`init`, `ls-remote`).
+    pub fn call(&self, verb: &str) -> Call {
+        Call::new(self.clean("git"), verb)
+    }
+
+    /// A call on the bare repository at `dir`.
+    pub fn bare(&self, dir: &Path, verb: &str) -> Call {
+        let mut command = self.clean("git");
+        command.arg("--git-dir").arg(dir);
+        Call::new(command, verb)
+    }
+
+    /// A call on the repository at `dir` with its working files in `tree`, where it also runs.
+    pub fn work(&self, dir: &Path, tree: &Path, verb: &str) -> Call {
+        let mut command = self.clean("git");
+        command.arg("--git-dir").arg(dir).arg("--work-tree").arg(tree).current_dir(tree);
+        Call::new(command, verb)
+    }
+
+    /// `program` with git's clean environment, for programs that call git in turn.
+    pub fn clean(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin")));
+        command.env("HOME", &self.home).env("XDG_CONFIG_HOME", &self.home).env("LC_ALL", "C");
+        command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", self.home.join("gitconfig"));
+        command.env("GIT_ATTR_NOSYSTEM", "1").env("GIT_NO_REPLACE_OBJECTS", "1");
+        command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
+        command.env("GIT_ASKPASS", "/bin/false").env("SSH_ASKPASS", "/bin/false");
+        command.env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes");
+        command.env("GIT_EDITOR", "/bin/false").env("GIT_PAGER", "cat");
+        command.env("GIT_ALLOW_PROTOCOL", "file").env("GIT_LITERAL_PATHSPECS", "1");
+        command.current_dir("/");
+        command
+    }
+}
+
+/// One call of git, or of a program that speaks git.
+#[derive(Debug)]
+pub struct Call {
+    command: Command,
+    what: String,
+    input: Option<Vec<u8>>,
+    limit: usize,
+    time: Duration,
+    settings: u32,
+}
+
+/// What a call that ended left behind.
+#[derive(Debug)]
+pub struct Answer {
+    /// What it printed.
+    pub stdout: Vec<u8>,
+    /// The end of what it complained.
+    pub stderr: String,
+    /// Its exit code; negative is a signal.
+    pub code: i32,
+    what: String,
+}
+
+impl Answer {
+    /// The output of a call that went well.
+    ///
+    /// # Errors
+    /// [`GitError::Exit`] when it did not.
+    pub fn good(self) -> Result<Vec<u8>, GitError> {
+        if self.code == 0 {
+            Ok(self.stdout)
+        } else {
+            Err(GitError::Exit { what: self.what, code: self.code, complaint: self.stderr })
+        }
+    }
+}
+
+impl Call {
+    /// A call of `command` with first argument `verb`, which names it in errors.
+    pub fn new(mut command: Command, verb: &str) -> Self {
+        command.arg(verb);
+        Self { command, what: verb.to_owned(), input: None, limit: OUTPUT, time: TIME, settings: 0 }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    /// Sets a variable of its environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Sets one of git's settings for this call and its children.
+    #[must_use]
+    pub fn setting(mut self, key: &str, value: &str) -> Self {
+        let n = self.settings;
+        self.settings += 1;
+        self.command.env("GIT_CONFIG_COUNT", self.settings.to_string());
+        self.command.env(format!("GIT_CONFIG_KEY_{n}"), key).env(format!("GIT_CONFIG_VALUE_{n}"), value);
+        self
+    }
+
+    /// Runs it in `dir`.
+    #[must_use]
+    pub fn within(mut self, dir: &Path) -> Self {
+        self.command.current_dir(dir);
+        self
+    }
+
+    /// Runs it as another user of this machine.
+    #[must_use]
+    pub fn user(mut self, uid: u32, gid: u32) -> Self {
+        self.command.uid(uid).gid(gid);
+        self
+    }
+
+    /// Feeds it `input`.
+    #[must_use]
+    pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
+        self.input = Some(input.into());
+        self
+    }
+
+    /// Bounds what it may print, in bytes.
+    #[must_use]
+    pub fn limit(mut self, bytes: usize) -> Self {
+        self.limit = bytes;
+        self
+    }
+
+    /// Bounds how long it may take.
+    #[must_use]
+    pub fn time(mut self, time: Duration) -> Self {
+        self.time = time;
+        self
+    }
+
+    /// Runs it; what it printed.
+    ///
+    /// # Errors
+    /// [`GitError`] when it did not end well.
+    pub async fn run(self) -> Result<Vec<u8>, GitError> {
+        self.answer().await?.good()
+    }
+
+    /// Runs it; what it printed as text without the last line end.
+    ///
+    /// # Errors
+    /// [`GitError`] when it did not end well.
+    pub async fn text(self) -> Result<String, GitError> {
+        Ok(String::from_utf8_lossy(&self.run().await?).trim_end_matches('\n').to_owned())
+    }
+
+    /// Runs it; whether it ended with 0 (`true`) or 1 (`false`).
+    ///
+    /// # Errors
+    /// [`GitError`] when it ended in any other way.
+    pub async fn holds(self) -> Result<bool, GitError> {
+        let answer = self.answer().await?;
+        match answer.code {
+            0 => Ok(true),
+            1 => Ok(false),
+            _ => answer.good().map(|_| false),
+        }
+    }
+
+    /// Runs it to its end, whatever that is.
+    ///
+    /// # Errors
+    /// [`GitError`] when it could not be started, took too long or printed too much.
+    pub async fn answer(mut self) -> Result<Answer, GitError> {
+        let stdin = if self.input.is_some() { Stdio::piped() } else { Stdio::null() };
+        let (mut child, group) = self.spawn(stdin)?;
+        let ended =
+            tokio::time::timeout(self.time, converse(&mut child, self.input.take(), self.limit)).await;
+        drop(group);
+        let what = self.what;
+        match ended {
+            Err(_) => Err(GitError::TimedOut { what, after: self.time }),
+            Ok(Err(source)) => Err(GitError::Pipe { what, source }),
+            Ok(Ok(None)) => Err(GitError::TooMuch { what, limit: self.limit }),
+            Ok(Ok(Some((stdout, stderr, code)))) => Ok(Answer { stdout, stderr, code, what }),
+        }
+    }
+
+    /// Runs both at once, the output of this one being the input of `next`; what `next` printed.
+    ///
+    /// # Errors
+    /// [`GitError`] of the one that did not end well; of the first one when both did not.
+    pub async fn pipe(mut self, mut next: Call) -> Result<Vec<u8>, GitError> {
+        let stdin = if self.input.is_some() { Stdio::piped() } else { Stdio::null() };
+        let (mut first, _group) = self.spawn(stdin)?;
+        let broken = |what: &str, source| GitError::Pipe { what: what.to_owned(), source };
+        let out = first.stdout.take().ok_or_else(|| broken(&self.what, io::ErrorKind::BrokenPipe.into()))?;
+        let joint: Stdio = out.try_into().map_err(|e| broken(&self.what, e))?;
+        let (mut second, _group) = next.spawn(joint)?;
+        // The parent's copy of the joint lives in the command; without this the second sees no end.
+        next.command.stdin(Stdio::null());
+        let (time, limit) = (self.time.max(next.time), next.limit);
+        let input = self.input.take();
+        let both =
+            async { tokio::join!(converse(&mut first, input, limit), converse(&mut second, None, limit)) };
+        let timed = tokio::time::timeout(time, both).await;
+        let (one, two) = timed.map_err(|_| GitError::TimedOut { what: self.what.clone(), after: time })?;
+        let end = |what: String, ended: io::Result<Talk>| {
+            let talk = ended.map_err(|e| broken(&what, e))?;
+            let (stdout, stderr, code) = talk.ok_or(GitError::TooMuch { what: what.clone(), limit })?;
+            Ok(Answer { stdout, stderr, code, what })
+        };
+        let second = end(next.what, two).and_then(Answer::good);
+        // A first one that failed is why the second one did.
+        end(self.what, one).and_then(Answer::good)?;
+        second
+    }
+
+    /// Runs it with `write` filling its input from a thread of its own; what it printed.
+    ///
+    /// # Errors
+    /// [`GitError`] when it did not end well, or [`GitError::Pipe`] with what `write` said.
+    pub async fn feed<W>(mut self, write: W) -> Result<Vec<u8>, GitError>
+    where
+        W: FnOnce(&mut dyn io::Write) -> io::Result<()> + Send + 'static,
+    {
+        let (mut child, _group) = self.spawn(Stdio::piped())?;
+        let what = self.what.clone();
+        let broken = |source| GitError::Pipe { what: what.clone(), source };
+        let pipe = child.stdin.take().ok_or_else(|| broken(io::ErrorKind::BrokenPipe.into()))?;
+        let pipe = std::fs::File::from(pipe.into_owned_fd().map_err(broken)?);
+        rustix::fs::fcntl_setfl(&pipe, rustix::fs::OFlags::empty()).map_err(|e| broken(e.into()))?;
+        let writing = tokio::task::spawn_blocking(move || {
+            let mut pipe = io::BufWriter::with_capacity(1 << 16, pipe);
+            write(&mut pipe).and_then(|()| io::Write::flush(&mut pipe))
+        });
+        let ended = tokio::time::timeout(self.time, converse(&mut child, None, self.limit)).await;
+        let ended = ended.map_err(|_| GitError::TimedOut { what: self.what.clone(), after: self.time })?;
+        let talk = ended.map_err(broken)?;
+        let (stdout, stderr, code) =
+            talk.ok_or(GitError::TooMuch { what: what.clone(), limit: self.limit })?;
+        let written = writing.await.map_err(|e| broken(io::Error::other(e)))?;
+        match written {
+            // It ended before it had read everything: it knows why.
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe && code != 0 => {}
+            other => other.map_err(broken)?,
+        }
+        Answer { stdout, stderr, code, what: self.what }.good()
+    }
+
+    fn spawn(&mut self, stdin: Stdio) -> Result<(Child, Group), GitError> {
+        self.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command.kill_on_drop(true).process_group(0);
+        let program = self.command.as_std().get_program().to_string_lossy().into_owned();
+        let child = self.command.spawn().map_err(|source| GitError::Spawn { program, source })?;
+        let group = Group::of(&child);
+        Ok((child, group))
+    }
+}
+
+/// The process group of a call: whatever is left of it ends when this is dropped.
+struct Group(Option<rustix::process::Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        let bound = rustix::process::Rlimit { current: Some(MEMORY), maximum: Some(MEMORY) };
+        if let Err(error) = rustix::process::prlimit(pid, rustix::process::Resource::As, bound) {
+            tracing::debug!(%error, "git process has no memory bound");
+        }
+        Self(pid)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0 {
+            // ESRCH is the usual answer: everything of the group has ended.
+            let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+type Talk = Option<(Vec<u8>, String, i32)>;
+
+/// Writes the input and reads both outputs at the same time; `None` when it printed more than `limit`.
+async fn converse(child: &mut Child, input: Option<Vec<u8>>, limit: usize) -> io::Result<Talk> {
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let feed = async {
+        if let (Some(mut pipe), Some(bytes)) = (stdin, input) {
+            // A program that ends without reading all its input says why in its exit code.
+            let _ = pipe.write_all(&bytes).await;
+        }
+        Ok::<_, io::Error>(())
+    };
+    let out = read_up_to(stdout, limit + 1);
+    let (_, out, err) = tokio::try_join!(feed, out, read_end(stderr))?;
+    if out.len() > limit {
+        return Ok(None);
+    }
+    let status = child.wait().await?;
+    let code = status.code().unwrap_or_else(|| -status.signal().unwrap_or(1));
+    Ok(Some((out, err, code)))
+}
+
+async fn read_up_to(pipe: Option<impl AsyncRead + Unpin>, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(pipe) = pipe {
+        pipe.take(limit as u64).read_to_end(&mut bytes).await?;
+    }
+    Ok(bytes)
+}
+
+/// Reads to the end but keeps only the last bytes.
+async fn read_end(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
+    let mut kept = Vec::new();
+    if let Some(mut pipe) = pipe {
+        let mut chunk = vec![0; 8 << 10];
+        loop {
+            let n = pipe.read(&mut chunk).await?;
+            if n == 0 {
+                break;
+            }
+            kept.extend_from_slice(&chunk[..n]);
+            if kept.len() > COMPLAINT {
+                kept.drain(..kept.len() - COMPLAINT);
+            }
+        }
+    }
+    Ok(String::from_utf8_lossy(&kept).trim_end().to_owned())
+}

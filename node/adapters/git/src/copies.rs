@@ -1,0 +1,166 @@
+//! The node's bare copies of its projects: what every other part of this crate reads and writes.
+
+use crate::command::{Call, Git};
+use crate::commit::{checked, is_object_id};
+use crate::names::Layout;
+use ikigai_ports::workspace::Commit;
+use ikigai_ports::{PortError, PortResult};
+use ikigai_types::ProjectId;
+use std::collections::HashMap;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::OwnedMutexGuard;
+
+type Locks = Arc<Mutex<HashMap<ProjectId, Arc<tokio::sync::Mutex<()>>>>>;
+
+/// The bare copies under one folder; cheap to clone, clones share their locks.
+#[derive(Debug, Clone)]
+pub struct Copies {
+    git: Git,
+    layout: Layout,
+    locks: Locks,
+}
+
+impl Copies {
+    /// Uses `folder`, made if it is not there. One process at a time.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn open(folder: &Path) -> PortResult<Self> {
+        let layout = Layout::new(folder);
+        let failed = |e| PortError::failed(format!("making {}", folder.display()), e);
+        // Workloads reach their own workspace by a bind mount or a path; nobody else lists or reads.
+        for (dir, mode) in [
+            (folder.to_owned(), 0o711),
+            (layout.projects(), 0o700),
+            (layout.workspaces(), 0o711),
+            (layout.staging(), 0o700),
+            (layout.trash(), 0o700),
+        ] {
+            std::fs::DirBuilder::new().recursive(true).mode(mode).create(&dir).map_err(failed)?;
+        }
+        let git = Git::new(&layout.home()).map_err(failed)?;
+        Ok(Self { git, layout, locks: Locks::default() })
+    }
+
+    /// The git program as this folder runs it.
+    pub fn git(&self) -> &Git {
+        &self.git
+    }
+
+    /// Where things are.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The bare copy of `project`; it may not be there yet.
+    pub fn path(&self, project: &ProjectId) -> PathBuf {
+        self.layout.bare(project)
+    }
+
+    /// A call of git on the bare copy of `project`.
+    pub fn call(&self, project: &ProjectId, verb: &str) -> Call {
+        self.git.bare(&self.path(project), verb)
+    }
+
+    /// Holds `project` until dropped, against other holders in this process.
+    pub async fn hold(&self, project: &ProjectId) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+            locks.entry(project.clone()).or_default().clone()
+        };
+        lock.lock_owned().await
+    }
+
+    /// Makes the bare copy of `project` if it is not there; `format` is `sha1` or `sha256`.
+    ///
+    /// # Errors
+    /// When git cannot make it.
+    pub async fn make(&self, project: &ProjectId, format: &str) -> PortResult<PathBuf> {
+        let path = self.path(project);
+        if !path.join("HEAD").is_file() {
+            let fresh = self.scratch("init");
+            let init = self.git.call("init").args(["--quiet", "--bare", "--template="]);
+            init.arg(format!("--object-format={format}")).arg(&fresh).run().await?;
+            match std::fs::rename(&fresh, &path) {
+                Err(e) if !path.join("HEAD").is_file() => {
+                    return Err(PortError::failed("making a bare copy", e));
+                }
+                _ => {}
+            }
+        }
+        Ok(path)
+    }
+
+    /// The bare copy of `project`, which must be there.
+    ///
+    /// # Errors
+    /// [`PortError::NotFound`] when the project was never imported.
+    pub fn existing(&self, project: &ProjectId) -> PortResult<PathBuf> {
+        let path = self.path(project);
+        if path.join("HEAD").is_file() {
+            Ok(path)
+        } else {
+            Err(PortError::NotFound(format!("a copy of project {project}")))
+        }
+    }
+
+    /// A path of its own in the staging folder.
+    pub(crate) fn scratch(&self, what: &str) -> PathBuf {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        self.layout.staging().join(format!("{what}-{}-{n}", std::process::id()))
+    }
+
+    /// The object `name` stands for, peeled to a commit; `None` when there is none.
+    ///
+    /// # Errors
+    /// When git fails otherwise.
+    pub async fn resolve(&self, project: &ProjectId, name: &str) -> PortResult<Option<Commit>> {
+        let call = self.call(project, "rev-parse").args(["--verify", "--quiet", "--end-of-options"]);
+        let answer = call.arg(format!("{name}^{{commit}}")).answer().await?;
+        let text = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+        Ok((answer.code == 0 && is_object_id(&text)).then_some(Commit(text)))
+    }
+
+    /// Whether `old` is `new` or one of its ancestors.
+    ///
+    /// # Errors
+    /// When one of them is not in the copy.
+    pub async fn is_ancestor(&self, project: &ProjectId, old: &Commit, new: &Commit) -> PortResult<bool> {
+        let call = self.call(project, "merge-base").arg("--is-ancestor");
+        Ok(call.args([checked(old)?, checked(new)?]).holds().await?)
+    }
+
+    /// Sets the ref `name` from `old` (`None`: it must not exist) to `new`.
+    ///
+    /// # Errors
+    /// [`PortError::Conflict`] when it was not at `old`.
+    pub async fn set_ref(
+        &self,
+        project: &ProjectId,
+        name: &str,
+        new: &Commit,
+        old: Option<&Commit>,
+    ) -> PortResult<()> {
+        let zero = "0".repeat(new.0.len());
+        let old = old.map_or(Ok(zero.as_str()), checked)?;
+        let answer = self.call(project, "update-ref").args([name, checked(new)?, old]).answer().await?;
+        if answer.code != 0 && answer.stderr.contains("cannot lock ref") {
+            return Err(PortError::Conflict(format!("{name} was moved by someone else; read it again")));
+        }
+        answer.good()?;
+        Ok(())
+    }
+
+    /// Deletes the ref `name`, whatever it points at.
+    ///
+    /// # Errors
+    /// When git cannot.
+    pub async fn drop_ref(&self, project: &ProjectId, name: &str) -> PortResult<()> {
+        self.call(project, "update-ref").args(["-d", name]).run().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,5 @@
+//! The git adapters against real repositories, some of them hostile.
+#![allow(clippy::unwrap_used, reason = "a test's set-up that fails is a failed test")]
+
+mod support;
+mod workspaces;
