@@ -1,1 +1,22 @@
 //! Drivers that feed the machines and carry out their effects.
+//!
+//! Knows how decisions become acts: persist first, then act, then feed back what came of it. Deliberately
+//! knows no vendor and no surface: it holds ports only. Start reading at [`owner`] (the loop that owns
+//! tasks), then [`host`] (the side that runs attempts), then [`handle`] (what surfaces ask).
+
+mod chores;
+pub mod handle;
+mod host;
+mod journal;
+mod options;
+mod owner;
+mod parts;
+mod running;
+mod submit;
+mod view;
+
+pub use handle::Handle;
+pub use journal::Journal;
+pub use options::{AgentProgram, Defaults, Options};
+pub use parts::Parts;
+pub use running::{Running, StartError, start};

@@ -7,6 +7,7 @@
 //! variants say what the caller can do, with the vendor's error as its source.
 #![deny(missing_docs)]
 
+pub mod checkout;
 pub mod clock;
 pub mod error;
 pub mod executor;
@@ -22,6 +23,7 @@ pub mod workspace;
 #[cfg(feature = "testsuite")]
 pub mod testsuite;
 
+pub use checkout::Checkout;
 pub use clock::{Clock, Rng};
 pub use error::{PortError, PortResult};
 pub use executor::Executor;

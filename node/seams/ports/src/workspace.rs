@@ -36,6 +36,9 @@ pub trait Workspaces: fmt::Debug + Send + Sync + 'static {
     /// Deletes the workspace; call `salvage` first. Not an error when there is none.
     async fn remove(&self, fence: &Fence) -> PortResult<()>;
 
+    /// A collected change as a unified diff, cut with a note after 4 MiB.
+    async fn diff(&self, project: &ProjectId, change: &Change) -> PortResult<String>;
+
     /// Fences that have a workspace on disk.
     async fn list(&self) -> PortResult<Vec<Fence>>;
 

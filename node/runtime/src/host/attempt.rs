@@ -1,0 +1,193 @@
+//! One attempt on this machine, from its lease to its handed-over result. Every step may be repeated, so a
+//! restart runs the same code again: what is there already is found, not made.
+
+mod attend;
+mod deliver;
+mod lines;
+
+use super::{Order, Shared, note_key, tidy::log_failure};
+use ikigai_ports::gate::GateEvent;
+use ikigai_ports::store::Batch;
+use ikigai_ports::{PortError, PortResult};
+use ikigai_task::host::{Breach, End, Watch, judge};
+use ikigai_task::{Observation, Reason};
+use ikigai_types::{Fence, Timestamp};
+use ikigai_wire::record::{HostRecord, encode};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tracing::Instrument as _;
+
+/// Gate events that wait for the attempt, at most.
+const GATE_EVENTS: usize = 64;
+
+/// An attempt and the inbox of its orders.
+pub(super) struct Run {
+    shared: Arc<Shared>,
+    note: HostRecord,
+    orders: mpsc::Receiver<Order>,
+    gate: mpsc::Receiver<(Fence, GateEvent)>,
+    gate_sender: mpsc::Sender<(Fence, GateEvent)>,
+    watch: Watch,
+    /// Why this side ended it, if it did.
+    stopped: Option<Breach>,
+    /// The lease is good until then, by this side's clock.
+    lease_until: Timestamp,
+    again: bool,
+    denied: u32,
+}
+
+impl Run {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        note: HostRecord,
+        orders: mpsc::Receiver<Order>,
+        again: bool,
+    ) -> Self {
+        let now = shared.parts.clock.now();
+        let (gate_sender, gate) = mpsc::channel(GATE_EVENTS);
+        let watch = Watch::new(note.spec.limits, Duration::from_millis(note.ran_ms), now);
+        let lease_until = now.after(shared.options.policy.lease);
+        Self { shared, note, orders, gate, gate_sender, watch, stopped: None, lease_until, again, denied: 0 }
+    }
+
+    fn fence(&self) -> &Fence {
+        &self.note.lease.fence
+    }
+
+    /// Runs it to its end. When the node stops first, everything stays for the next start to find.
+    pub(super) async fn run(mut self) {
+        let fence = self.fence().clone();
+        let span = tracing::info_span!("attempt", node = %self.shared.node.short(), task = %fence.attempt.task,
+            attempt = fence.attempt.number, epoch = fence.epoch.0);
+        async {
+            let stop = self.shared.stop.clone();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = self.all() => {}
+            }
+            self.shared.seats().remove(self.fence());
+            let _ = self.shared.owner.observe(Observation::CapacityChanged).await;
+        }
+        .instrument(span)
+        .await;
+    }
+
+    async fn all(&mut self) {
+        match self.go().await {
+            Ok(()) => {}
+            Err(error) => {
+                tracing::warn!(error = error.chain(), "the attempt could not be run");
+                if matches!(&error, PortError::NotFound(what) if what.contains("image")) {
+                    self.shared.image_missing.store(true, std::sync::atomic::Ordering::Relaxed);
+                }
+                let breach =
+                    self.stopped.clone().unwrap_or(Breach { reason: Reason::Host, detail: error.chain() });
+                self.hand_over(None, Some(breach)).await;
+            }
+        }
+        self.clean_up().await;
+    }
+
+    async fn go(&mut self) -> PortResult<()> {
+        if self.note.delivered {
+            return Ok(());
+        }
+        self.keep_note().await?;
+        self.fix_base().await?;
+        if self.again && self.note.workload.is_some() && !self.is_there().await? {
+            return Err(PortError::Refused("its workload vanished while the node was away".to_owned()));
+        }
+        let workload = self.shared.launch(&self.note, self.gate_sender.clone()).await?;
+        self.shared.image_missing.store(false, std::sync::atomic::Ordering::Relaxed);
+        self.note.workload = Some(workload.clone());
+        self.keep_note().await?;
+        self.report_start().await;
+        let end = self.attend(&workload).await?;
+        if !self.note.delivered {
+            let breach = judge(&end, self.stopped.as_ref());
+            self.hand_over(end.program, breach).await;
+        }
+        Ok(())
+    }
+
+    async fn is_there(&self) -> PortResult<bool> {
+        let running = self.shared.parts.executor.list(self.shared.node).await?;
+        Ok(running.iter().any(|r| &r.fence == self.fence()))
+    }
+
+    /// Fixes what the attempt works from: the accepted code at this time, the parents' patches in it.
+    async fn fix_base(&mut self) -> PortResult<()> {
+        if self.note.base.is_none() {
+            let spec = &self.note.spec;
+            let source = std::path::Path::new(&spec.checkout);
+            self.note.base = Some(self.shared.parts.workspaces.import(&spec.project, source, None).await?);
+            self.keep_note().await?;
+        }
+        Ok(())
+    }
+
+    async fn keep_note(&self) -> PortResult<()> {
+        let batch = Batch::default().put(note_key(self.fence()), encode(&self.note));
+        self.shared.parts.store.commit(batch).await
+    }
+
+    async fn report_start(&self) {
+        let (Some(workload), Some(base)) = (self.note.workload.clone(), self.note.base.clone()) else {
+            return;
+        };
+        let isolation_missing = self.shared.parts.executor.isolation().missing;
+        let started = Observation::Started { fence: self.fence().clone(), workload, base, isolation_missing };
+        // A restart reports the same start again; the owner takes it as the same.
+        let _ = self.shared.owner.observe(started).await;
+    }
+
+    /// Ends what is left of it. The note goes last: until then a restart comes back here.
+    async fn clean_up(&mut self) {
+        let fence = self.fence().clone();
+        let parts = &self.shared.parts;
+        let _ = parts.gates.close(&fence).await;
+        if let Some(workload) = &self.note.workload {
+            log_failure("remove a workload", parts.executor.remove(workload).await);
+        }
+        if !self.save_rest().await {
+            return;
+        }
+        log_failure("remove a workspace", parts.workspaces.remove(&fence).await);
+        let _ = tokio::fs::remove_dir_all(self.shared.run_folder(&fence)).await;
+        log_failure("remove a note", parts.store.commit(Batch::default().delete(note_key(&fence))).await);
+    }
+
+    /// Saves what a person may have left in the editor after the result was taken.
+    async fn save_rest(&self) -> bool {
+        let (Some(base), true) = (&self.note.base, self.note.spec.linger_secs > 0) else { return true };
+        let saved = self.shared.parts.workspaces.salvage(&self.note.spec.project, self.fence(), base).await;
+        match saved {
+            Ok(_) | Err(PortError::NotFound(_)) => true,
+            Err(error) => {
+                tracing::error!(error = error.chain(), "cannot save a workspace; it stays");
+                false
+            }
+        }
+    }
+}
+
+/// What is known of the end before the workload itself ended.
+#[derive(Debug, Default)]
+struct Told {
+    program: Option<i32>,
+    error: Option<String>,
+}
+
+impl Told {
+    fn end(self, exit: ikigai_ports::executor::Exit) -> End {
+        End {
+            program: self.program,
+            program_error: self.error,
+            workload: exit.code,
+            out_of_memory: exit.out_of_memory,
+            detail: exit.detail,
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! While the agent runs: its lines become durable, its lease is renewed, its limits are watched.
+
+use super::{Run, Told, lines};
+use crate::host::Order;
+use futures::stream::BoxStream;
+use futures::{FutureExt as _, StreamExt as _};
+use ikigai_ports::PortResult;
+use ikigai_ports::gate::GateEvent;
+use ikigai_ports::logs::LogLine;
+use ikigai_task::host::{Breach, End};
+use ikigai_task::{Observation, Reason};
+use ikigai_types::WorkloadId;
+use ikigai_wire::agent::FrameBody;
+use std::time::Duration;
+
+/// How often limits are looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// Every how many ticks the workspace is measured.
+const DISK_TICKS: u32 = 5;
+/// Lines that are made durable together, at most.
+const LINES: usize = 1024;
+/// How long an agent gets to end by itself when a limit was passed.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long a quota is waited for when the provider does not say.
+const QUOTA: Duration = Duration::from_secs(60);
+/// Denials of one attempt that are told one by one.
+const DENIALS: u32 = 100;
+
+type Lines = BoxStream<'static, PortResult<String>>;
+
+impl Run {
+    /// Stays with the workload until it ended.
+    pub(super) async fn attend(&mut self, id: &WorkloadId) -> PortResult<End> {
+        let mut told = Told::default();
+        let mut logs = self.shared.parts.executor.logs(id).await?;
+        let clock = self.shared.parts.clock.clone();
+        let (mut ticks, mut disk) = (0_u32, 0_u64);
+        loop {
+            tokio::select! {
+                line = logs.next() => match line {
+                    Some(Ok(line)) => self.take_lines(line, &mut logs, &mut told).await?,
+                    Some(Err(error)) => {
+                        tracing::warn!(error = error.chain(), "the log broke off; it is read again from its start");
+                        clock.sleep(TICK).await;
+                        logs = self.shared.parts.executor.logs(id).await?;
+                    }
+                    None => break,
+                },
+                Some(order) = self.orders.recv() => self.obey(id, order).await,
+                Some((_, event)) = self.gate.recv() => self.hear(event).await,
+                () = clock.sleep(TICK) => {
+                    ticks += 1;
+                    if ticks % DISK_TICKS == 0 {
+                        disk = self.shared.parts.workspaces.usage(self.fence()).await.unwrap_or(disk);
+                    }
+                    self.tick(id, ticks, disk).await;
+                }
+            }
+            if told.program.is_some() && self.note.spec.linger_secs > 0 && !self.note.delivered {
+                self.deliver_early(&told).await;
+            }
+        }
+        let exit = self.shared.parts.executor.wait(id).await?;
+        Ok(told.end(exit))
+    }
+
+    /// Takes a line and whatever came with it: they are made durable together.
+    async fn take_lines(&mut self, first: String, logs: &mut Lines, told: &mut Told) -> PortResult<()> {
+        let mut batch = Vec::new();
+        self.read(&first, told, &mut batch);
+        while batch.len() < LINES {
+            match logs.next().now_or_never() {
+                Some(Some(Ok(line))) => self.read(&line, told, &mut batch),
+                _ => break,
+            }
+        }
+        self.watch.heard(self.shared.parts.clock.now());
+        if !batch.is_empty() {
+            self.shared.parts.logs.append(&self.fence().attempt, batch).await?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, line: &str, told: &mut Told, batch: &mut Vec<LogLine>) {
+        let Some(frame) = lines::frame(line) else {
+            tracing::warn!("a line of the workload is not agentd's");
+            return;
+        };
+        match &frame.body {
+            FrameBody::Ended { code, error } => {
+                told.program = Some(*code);
+                told.error.clone_from(error);
+            }
+            FrameBody::Session { id } => self.note.session = Some(id.clone()),
+            _ => {}
+        }
+        batch.push(lines::log_line(&frame));
+    }
+
+    async fn obey(&mut self, id: &WorkloadId, order: Order) {
+        let executor = &self.shared.parts.executor;
+        let now = self.shared.parts.clock.now();
+        let done = match order {
+            Order::Stop { grace, reason } => {
+                let detail = format!("the owner ended it: {}", reason.name());
+                self.stopped.get_or_insert(Breach { reason, detail });
+                executor.stop(id, Duration::from_secs(grace)).await
+            }
+            Order::Hold(true) => executor.pause(id).await.map(|()| self.watch.hold(true, now)),
+            Order::Hold(false) => executor.resume(id).await.map(|()| self.watch.hold(false, now)),
+            Order::Renewed => {
+                self.lease_until = now.after(self.shared.options.policy.lease);
+                Ok(())
+            }
+        };
+        if let Err(error) = done {
+            tracing::warn!(error = error.chain(), "an order could not be carried out");
+        }
+    }
+
+    async fn hear(&mut self, event: GateEvent) {
+        let fence = self.fence().clone();
+        let now = self.shared.parts.clock.now();
+        self.watch.heard(now);
+        let told = match event {
+            GateEvent::Used { total } => {
+                self.note.usage = total;
+                super::log_failure("note what was used", self.keep_note().await);
+                return;
+            }
+            GateEvent::Upstream { what } => return tracing::warn!(what, "the model provider"),
+            GateEvent::Quota { retry_after } => {
+                let wait = retry_after.map_or(QUOTA, Duration::from_secs);
+                Observation::Quota { fence, until: now.after(wait) }
+            }
+            GateEvent::Denied { what } => {
+                self.denied += 1;
+                tracing::info!(what, "denied by the gate");
+                if self.denied > DENIALS {
+                    return;
+                }
+                Observation::Denied { fence, what }
+            }
+        };
+        let _ = self.shared.owner.observe(told).await;
+    }
+
+    async fn tick(&mut self, id: &WorkloadId, ticks: u32, disk: u64) {
+        if self.note.delivered || self.stopped.is_some() {
+            return;
+        }
+        let now = self.shared.parts.clock.now();
+        let breach = self.watch.breach(disk, now).or_else(|| self.lease_over(now));
+        if let Some(breach) = breach {
+            tracing::warn!(reason = breach.reason.name(), detail = breach.detail, "ends the agent");
+            self.stopped = Some(breach);
+            super::log_failure("stop", self.shared.parts.executor.stop(id, GRACE).await);
+            return;
+        }
+        let every = (self.shared.options.policy.lease.as_secs() / 3).max(1);
+        if u64::from(ticks) % every == 0 {
+            self.heartbeat().await;
+        }
+    }
+
+    fn lease_over(&self, now: ikigai_types::Timestamp) -> Option<Breach> {
+        let detail = || "its owner did not renew the lease".to_owned();
+        (now >= self.lease_until).then(|| Breach { reason: Reason::Lost, detail: detail() })
+    }
+
+    /// Asks for more time and notes how long it ran, for the next start of this node.
+    async fn heartbeat(&mut self) {
+        self.note.ran_ms = u64::try_from(self.watch.ran().as_millis()).unwrap_or(u64::MAX);
+        super::log_failure("note how long it ran", self.keep_note().await);
+        let beat = Observation::Heartbeat { fence: self.fence().clone() };
+        if let Err(crate::owner::Gone::Refused(refusal)) = self.shared.owner.observe(beat).await {
+            // It was replaced: it ends, and what it made is saved, not handed in.
+            self.stopped = Some(Breach { reason: Reason::Lost, detail: refusal.to_string() });
+            if let Some(id) = self.note.workload.clone() {
+                super::log_failure("stop", self.shared.parts.executor.stop(&id, GRACE).await);
+            }
+        }
+    }
+}

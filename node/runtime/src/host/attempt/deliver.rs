@@ -1,0 +1,74 @@
+//! Handing the result to the owner: collected from the workspace, fenced, and answered before anything is
+//! deleted.
+
+use super::{Run, Told};
+use ikigai_ports::PortError;
+use ikigai_task::host::{Breach, End, judge};
+use ikigai_task::{Observation, Reason};
+use ikigai_types::Change;
+
+impl Run {
+    /// The agent is done but stays for its editor: its result goes to the owner now.
+    pub(super) async fn deliver_early(&mut self, told: &Told) {
+        let end = End { program: told.program, program_error: told.error.clone(), ..End::default() };
+        let breach = judge(&end, self.stopped.as_ref());
+        self.hand_over(end.program, breach).await;
+        self.shared.release(self.fence());
+    }
+
+    /// Collects, saves the rest, and reports until the owner has answered.
+    pub(super) async fn hand_over(&mut self, exit_code: Option<i32>, breach: Option<Breach>) {
+        if self.note.spec.linger_secs == 0 || breach.is_some() {
+            if let Ok(used) = self.shared.parts.gates.close(self.fence()).await {
+                self.note.usage = used;
+            }
+        }
+        let (change, breach) = self.collect(breach).await;
+        let failed = breach.is_some() || change.is_none();
+        let salvage = if failed { self.salvage().await } else { None };
+        let (reason, detail) = breach.map_or((None, String::new()), |b| (Some(b.reason), b.detail));
+        let ended = Observation::Ended {
+            fence: self.fence().clone(),
+            exit_code,
+            reason,
+            detail,
+            usage: self.note.usage,
+            change,
+            salvage,
+        };
+        // Refused as stale: the work is kept under its salvage ref, the refusal is in the owner's log.
+        if let Err(error) = self.shared.owner.observe(ended).await {
+            tracing::warn!(%error, "the result was not taken");
+            self.salvage().await;
+        }
+        self.note.delivered = true;
+        super::log_failure("note the hand-over", self.keep_note().await);
+    }
+
+    /// What the agent committed, when it ended well; why it cannot be taken otherwise.
+    async fn collect(&self, breach: Option<Breach>) -> (Option<Change>, Option<Breach>) {
+        let (None, Some(base)) = (&breach, &self.note.base) else { return (None, breach) };
+        let signer = self.shared.parts.keys.for_attempt(self.fence());
+        let project = &self.note.spec.project;
+        match self.shared.parts.workspaces.collect(project, self.fence(), base, &*signer).await {
+            Ok(Some(change)) => (Some(change), None),
+            Ok(None) => {
+                let detail = "the agent ended without a commit".to_owned();
+                (None, Some(Breach { reason: Reason::NoChange, detail }))
+            }
+            Err(PortError::Refused(detail)) => (None, Some(Breach { reason: Reason::Policy, detail })),
+            Err(error) => (None, Some(Breach { reason: Reason::Host, detail: error.chain() })),
+        }
+    }
+
+    async fn salvage(&self) -> Option<String> {
+        let base = self.note.base.as_ref()?;
+        let saved = self.shared.parts.workspaces.salvage(&self.note.spec.project, self.fence(), base).await;
+        saved.unwrap_or_else(|error| {
+            if !matches!(error, PortError::NotFound(_)) {
+                tracing::warn!(error = error.chain(), "cannot save what is not pushed");
+            }
+            None
+        })
+    }
+}

@@ -1,0 +1,90 @@
+//! From a lease to a running workload: workspace, launch file, gate, container. Each step may be repeated.
+
+use super::Shared;
+use crate::view::agent_label;
+use ikigai_ports::executor::{Mount, Role, WorkloadSpec};
+use ikigai_ports::gate::GatePolicy;
+use ikigai_ports::{PortError, PortResult};
+use ikigai_types::{Fence, WorkloadId};
+use ikigai_wire::agent::{LAUNCH_FILE, Launch, Program, RUN_FOLDER};
+use ikigai_wire::record::HostRecord;
+use std::path::{Path, PathBuf};
+
+/// Where a workload sees its workspace.
+pub(crate) const WORKSPACE: &str = "/workspace";
+
+impl Shared {
+    /// Makes everything ready and starts the agent; with everything there already, finds it again.
+    pub(super) async fn launch(&self, note: &HostRecord, events: GateEvents) -> PortResult<WorkloadId> {
+        let fence = &note.lease.fence;
+        let base =
+            note.base.as_ref().ok_or_else(|| PortError::Corrupt("holder's note without base".to_owned()))?;
+        let workspace = self.parts.workspaces.create(&note.spec.project, fence, base).await?;
+        let folder = self.run_folder(fence);
+        let launch = Launch {
+            program: self.program(note)?,
+            workdir: WORKSPACE.to_owned(),
+            env: self.options.agent.env.clone(),
+            linger_secs: note.spec.linger_secs,
+        };
+        write_launch(&folder, &launch).await?;
+        let policy = GatePolicy { provider: note.spec.provider.clone(), events, spent: note.usage };
+        self.parts.gates.open(fence, &agent_label(fence), &folder, policy).await?;
+        self.parts.executor.launch(&self.workload(note, Role::Agent, fence.clone(), workspace, folder)).await
+    }
+
+    fn program(&self, note: &HostRecord) -> PortResult<Program> {
+        let adapter = self.options.adapters.get(&note.spec.adapter).cloned();
+        let adapter = adapter.ok_or_else(|| PortError::NotFound(format!("adapter {}", note.spec.adapter)))?;
+        let session = note.session.clone();
+        Ok(Program::Agent { adapter, prompt: note.prompt.clone(), model: note.spec.model.clone(), session })
+    }
+
+    fn workload(
+        &self,
+        note: &HostRecord,
+        role: Role,
+        fence: Fence,
+        workspace: PathBuf,
+        run: PathBuf,
+    ) -> WorkloadSpec {
+        let mount = |source, target: &str, read_only| Mount { source, target: target.into(), read_only };
+        let mut mounts = vec![mount(workspace, WORKSPACE, false), mount(run, RUN_FOLDER, true)];
+        mounts.extend(self.options.agent.mounts.iter().cloned());
+        WorkloadSpec {
+            node: self.node,
+            fence,
+            role,
+            image: self.options.image.clone().unwrap_or_default(),
+            command: self.options.agent.command.clone(),
+            env: self.options.agent.env.clone(),
+            mounts,
+            workdir: WORKSPACE.into(),
+            limits: note.spec.limits,
+        }
+    }
+
+    /// The folder an attempt's container sees as `/run/ikigai`.
+    pub(super) fn run_folder(&self, fence: &Fence) -> PathBuf {
+        run_folder(&self.options.run_folder, fence)
+    }
+}
+
+/// Where gates tell what happens.
+pub(super) type GateEvents = tokio::sync::mpsc::Sender<(Fence, ikigai_ports::gate::GateEvent)>;
+
+/// A short path, since the name of a Unix socket holds 107 bytes: the agent's label is unique enough.
+pub(crate) fn run_folder(base: &Path, fence: &Fence) -> PathBuf {
+    base.join(format!("{}-{}", agent_label(fence), fence.epoch))
+}
+
+/// Puts the launch file where agentd reads it, whole or not at all.
+pub(crate) async fn write_launch(folder: &Path, launch: &Launch) -> PortResult<()> {
+    let failed = |e: std::io::Error| PortError::failed("writing the launch file", e);
+    tokio::fs::create_dir_all(folder).await.map_err(failed)?;
+    let text =
+        serde_json::to_vec_pretty(launch).map_err(|e| PortError::failed("writing the launch file", e))?;
+    let fresh = folder.join(".launch.json.new");
+    tokio::fs::write(&fresh, text).await.map_err(failed)?;
+    tokio::fs::rename(&fresh, folder.join(LAUNCH_FILE)).await.map_err(failed)
+}

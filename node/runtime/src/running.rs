@@ -1,0 +1,72 @@
+//! Starting a node over its ports, and ending it.
+
+use crate::handle::Handle;
+use crate::host::Host;
+use crate::journal::Journal;
+use crate::owner::{Setup, drive, inbox};
+use crate::{Options, Parts};
+use ikigai_ports::PortError;
+use ikigai_task::Owner;
+use ikigai_types::NodeId;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its store cannot be read.
+    #[error("the node's store cannot be read")]
+    Store(#[source] PortError),
+}
+
+/// A node that runs. Dropping it stops nothing; call [`Running::stop`].
+#[derive(Debug)]
+pub struct Running {
+    handle: Handle,
+    stop: CancellationToken,
+    tracker: TaskTracker,
+}
+
+/// Starts a node: reads its log, takes up what ran, then goes on deciding.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn start(parts: Parts, options: Options) -> Result<Running, StartError> {
+    let (stop, tracker, options) = (CancellationToken::new(), TaskTracker::new(), Arc::new(options));
+    let node = NodeId::from_bytes(parts.signer.public_key());
+    let opened = Journal::open(parts.store.clone(), parts.rng.hex(8)).await;
+    let (journal, log) = opened.map_err(StartError::Store)?;
+    let journal = Arc::new(journal);
+    let owner = Owner::replay(node, options.policy, log);
+    let (asks, asked) = inbox();
+    let host = Host::new(&parts, &options, asks.clone(), &tracker, &stop);
+    let handle = Handle {
+        parts: parts.clone(),
+        options: options.clone(),
+        node,
+        owner: asks.clone(),
+        host: host.clone(),
+        journal: journal.clone(),
+    };
+    handle.restore_cordon().await.map_err(StartError::Store)?;
+    host.recover().await.map_err(StartError::Store)?;
+    let setup = Setup { owner, journal, parts, options, host, handle: asks, tracker: tracker.clone() };
+    tracker.spawn(drive(setup, asked, stop.clone()));
+    Ok(Running { handle, stop, tracker })
+}
+
+impl Running {
+    /// The node, for surfaces.
+    pub const fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Ends the node's own tasks within `grace`; agents go on in their containers. Answers whether all ended.
+    pub async fn stop(self, grace: Duration) -> bool {
+        self.stop.cancel();
+        self.tracker.close();
+        tokio::time::timeout(grace, self.tracker.wait()).await.is_ok()
+    }
+}

@@ -1,0 +1,187 @@
+//! From a request to tasks: reads the project, lets `speckit` and `placement` decide, and explains.
+
+mod project;
+mod specs;
+
+use crate::handle::Handle;
+use crate::owner::Gone;
+use crate::view;
+use ikigai_placement::{Candidate, Request, place};
+use ikigai_ports::node::Answer;
+use ikigai_ports::store::Batch;
+use ikigai_speckit::Graph;
+use ikigai_task::{Input, TaskSpec};
+use ikigai_types::TaskId;
+use ikigai_wire::api::{Code, PlanView, PlannedTask, Problem, SubmitRequest, SubmitSource, SubmitView};
+use project::Project;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Tasks of one request, with what a plan says of them.
+struct Proposal {
+    feature: String,
+    tasks: Vec<Proposed>,
+    warnings: Vec<String>,
+}
+
+/// One task and where it stands in its file's graph.
+struct Proposed {
+    spec: TaskSpec,
+    wave: u32,
+    after: Vec<ikigai_wire::api::EdgeView>,
+}
+
+impl Handle {
+    /// Plans the request, and unless it is a dry run, accepts its tasks.
+    pub(crate) async fn propose(&self, request: SubmitRequest) -> Answer<SubmitView> {
+        let key = request.idempotency_key.clone().filter(|_| !request.dry_run);
+        if let Some(earlier) = self.earlier(key.as_deref()).await? {
+            return Ok(earlier);
+        }
+        let project = Project::open(&self.parts, &request.project).await?;
+        let proposal = match &request.source {
+            SubmitSource::Feature { feature, ids, with_deps } => {
+                let read = project.feature(&self.parts, feature.as_deref()).await?;
+                self.from_feature(&project, &read, ids, *with_deps, &request)?
+            }
+            SubmitSource::Text { text, story, parallel } => {
+                self.from_text(&project, text, story.as_deref(), *parallel, &request).await?
+            }
+        };
+        self.check_prices(&proposal, &request)?;
+        let plan = self.plan(&proposal).await?;
+        if request.dry_run {
+            return Ok(SubmitView { plan, accepted: Vec::new() });
+        }
+        self.adopt(&project).await?;
+        let specs: Vec<_> = proposal.tasks.into_iter().map(|t| t.spec).collect();
+        let accepted: Vec<TaskId> = specs.iter().map(|s| s.id.clone()).collect();
+        self.owner.input(Input::Submit(specs)).await.map_err(problem)?;
+        let answer = SubmitView { plan, accepted };
+        self.remember(key.as_deref(), &answer).await?;
+        Ok(answer)
+    }
+
+    /// Makes the project known to the forge and to this node's own copy, before any task of it is accepted.
+    async fn adopt(&self, project: &Project) -> Answer<()> {
+        let checkout = Path::new(&project.path);
+        self.parts.workspaces.import(&project.id, checkout, None).await.map_err(view::problem)?;
+        self.parts.forge.adopt(&project.id, checkout).await.map_err(view::problem)?;
+        Ok(())
+    }
+
+    fn check_prices(&self, proposal: &Proposal, request: &SubmitRequest) -> Answer<()> {
+        if request.options.allow_unknown_price {
+            return Ok(());
+        }
+        for task in &proposal.tasks {
+            let spec = &task.spec;
+            let needed = self.options.provider_needed(&spec.adapter, &spec.provider);
+            if !needed.is_empty() && self.options.prices.of(&needed, &spec.model).is_none() {
+                let hint = format!(
+                    "set the price of {needed}/{} under [prices] in ikigai.toml, or pass --allow-unknown-price",
+                    spec.model
+                );
+                let message = format!("the price of model {} of provider {needed} is unknown", spec.model);
+                return Err(Problem::new(Code::Denied, message, hint));
+            }
+        }
+        Ok(())
+    }
+
+    /// What would happen now, changing nothing.
+    async fn plan(&self, proposal: &Proposal) -> Answer<PlanView> {
+        let states = self.owner.look(|o| {
+            o.tasks().iter().map(|(id, t)| (id.clone(), t.state.to_string())).collect::<HashMap<_, _>>()
+        });
+        let states = states.await.map_err(problem)?;
+        let candidates = [self.host.candidate()];
+        let planned = |t: &Proposed| self.planned(t, &candidates, &states);
+        Ok(PlanView {
+            feature: proposal.feature.clone(),
+            tasks: proposal.tasks.iter().map(planned).collect(),
+            warnings: proposal.warnings.clone(),
+        })
+    }
+
+    fn planned(
+        &self,
+        task: &Proposed,
+        candidates: &[Candidate],
+        states: &HashMap<TaskId, String>,
+    ) -> PlannedTask {
+        let spec = &task.spec;
+        let request = Request {
+            resources: spec.request,
+            requires: spec.requires.clone(),
+            adapter: spec.adapter.clone(),
+            provider: self.options.provider_needed(&spec.adapter, &spec.provider),
+        };
+        let placement = place(&request, candidates);
+        let chosen = placement.rows.iter().find(|r| r.chosen);
+        PlannedTask {
+            id: spec.id.clone(),
+            short: spec.id.short().to_owned(),
+            title: spec.title.clone(),
+            wave: task.wave,
+            state: states.get(&spec.id).cloned().unwrap_or_else(|| "new".to_owned()),
+            after: task.after.clone(),
+            node: chosen.map(|r| r.name.clone()),
+            placement: placement.rows.iter().map(view::placement).collect(),
+            verify: spec.verify.clone(),
+            cost_limit: None,
+        }
+    }
+
+    async fn earlier(&self, key: Option<&str>) -> Answer<Option<SubmitView>> {
+        let Some(key) = key else { return Ok(None) };
+        let entry = self.parts.store.get(&idempotency_key(key)?).await.map_err(view::problem)?;
+        Ok(entry.and_then(|e| serde_json::from_slice(&e.value).ok()))
+    }
+
+    async fn remember(&self, key: Option<&str>, answer: &SubmitView) -> Answer<()> {
+        let Some(key) = key else { return Ok(()) };
+        let bytes = serde_json::to_vec(answer).map_err(|e| Problem::plain(Code::Failed, e.to_string()))?;
+        let batch = Batch::default().put(idempotency_key(key)?, bytes);
+        self.parts.store.commit(batch).await.map_err(view::problem)
+    }
+}
+
+fn idempotency_key(key: &str) -> Answer<Vec<u8>> {
+    if key.is_empty() || key.len() > 200 {
+        let hint = "use 1 to 200 characters, such as a UUID";
+        return Err(Problem::new(Code::Usage, "the idempotency key is not usable", hint));
+    }
+    Ok(format!("idem/{key}").into_bytes())
+}
+
+/// The document of what the owner answered.
+pub(crate) fn problem(gone: Gone) -> Problem {
+    use ikigai_task::Refusal;
+    match gone {
+        Gone::Stopping => Problem::new(Code::Unreachable, "the node is stopping", "run: ikigai up"),
+        Gone::Refused(refusal) => match &refusal {
+            Refusal::Unknown(_) => {
+                Problem::new(Code::NotFound, refusal.to_string(), "run: ikigai task ls --all")
+            }
+            Refusal::Illegal { task, .. } => {
+                let hint = format!("run: ikigai task why {}", task.short());
+                Problem::new(Code::Conflict, refusal.to_string(), hint)
+            }
+            Refusal::Stale { fence, .. } => {
+                let hint = format!("run: ikigai task show {}", fence.attempt.task.short());
+                Problem::new(Code::Conflict, refusal.to_string(), hint)
+            }
+            Refusal::NotVerified(task) => {
+                let hint = format!("run: ikigai patch show {}, or pass --force", task.short());
+                Problem::new(Code::Denied, refusal.to_string(), hint)
+            }
+        },
+    }
+}
+
+/// Wave of each task of a graph, from 1.
+fn waves(graph: &Graph) -> HashMap<usize, u32> {
+    let numbered = graph.waves().into_iter().zip(1_u32..);
+    numbered.flat_map(|(tasks, wave)| tasks.into_iter().map(move |t| (t.0, wave))).collect()
+}

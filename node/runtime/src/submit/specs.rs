@@ -1,0 +1,219 @@
+//! Tasks of a file, or a text, as the owner will accept them.
+
+use super::project::{Feature, Project};
+use super::{Proposal, Proposed, waves};
+use crate::handle::Handle;
+use crate::view;
+use ikigai_ports::node::Answer;
+use ikigai_speckit::{AppendOptions, Graph, Task, TaskIdx};
+use ikigai_task::TaskSpec;
+use ikigai_types::TaskId;
+use ikigai_wire::api::{Code, EdgeView, Problem, SubmitRequest, TaskOptions};
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+/// The longest title shown, in characters.
+const TITLE: usize = 100;
+
+impl Handle {
+    pub(super) fn from_feature(
+        &self,
+        project: &Project,
+        feature: &Feature,
+        ids: &[String],
+        with_deps: bool,
+        request: &SubmitRequest,
+    ) -> Answer<Proposal> {
+        let wanted = wanted(feature, ids, with_deps)?;
+        let (waves, urgency) = (waves(&feature.graph), urgency(&feature.graph));
+        let mut tasks = Vec::new();
+        for index in wanted {
+            let task = &feature.document.tasks[index.0];
+            let after = feature.graph.waiting_for(index, |t| feature.document.tasks[t.0].done);
+            let mut spec = self.spec(project, &request.options, &task.description)?;
+            spec.id = mesh_id(project, &feature.name, task.id.as_str())?;
+            spec.feature.clone_from(&feature.name);
+            spec.tasks_file = Some(feature.file.clone());
+            spec.text = text(feature, task);
+            spec.urgency = urgency.get(&index.0).copied().unwrap_or(0);
+            let id_of = |t: TaskIdx| mesh_id(project, &feature.name, feature.document.tasks[t.0].id.as_str());
+            spec.depends_on = after.iter().map(|e| id_of(e.from)).collect::<Answer<_>>()?;
+            let own: Vec<_> = task.checks.iter().flat_map(|c| c.commands.clone()).collect();
+            if request.options.verify.is_none() && !own.is_empty() {
+                spec.verify = own;
+            }
+            let edge = |e: &ikigai_speckit::Edge| EdgeView {
+                task: feature.document.tasks[e.from.0].id.as_str().to_owned(),
+                reason: e.reason.to_string(),
+            };
+            let wave = waves.get(&index.0).copied().unwrap_or(1);
+            tasks.push(Proposed { spec, wave, after: after.iter().map(edge).collect() });
+        }
+        Ok(Proposal { feature: feature.name.clone(), tasks, warnings: feature.warnings.clone() })
+    }
+
+    /// A task in words: appended to the active feature, or on its own outside Spec-Kit.
+    pub(super) async fn from_text(
+        &self,
+        project: &Project,
+        text: &str,
+        story: Option<&str>,
+        parallel: bool,
+        request: &SubmitRequest,
+    ) -> Answer<Proposal> {
+        let title = text.lines().next().unwrap_or_default().trim();
+        if title.is_empty() {
+            return Err(Problem::new(Code::Usage, "the task is empty", "say what is to be done"));
+        }
+        let Some(folder) = project.active(&self.parts).await? else {
+            let spec = self.lone_spec(project, text, request).await?;
+            let tasks = vec![Proposed { spec, wave: 1, after: Vec::new() }];
+            return Ok(Proposal { feature: String::new(), tasks, warnings: Vec::new() });
+        };
+        let feature = project.feature(&self.parts, Some(&folder)).await?;
+        let options = AppendOptions { story: story.map(story_number).transpose()?, parallel };
+        let appended = ikigai_speckit::append_task(&feature.text, text, &options)
+            .map_err(|e| Problem::new(Code::Usage, e.to_string(), e.hint()))?;
+        let id = appended.id.as_str().to_owned();
+        if request.dry_run {
+            let warnings = vec![format!("{id} would be added to {} at line {}", feature.file, appended.line)];
+            return Ok(Proposal { feature: feature.name, tasks: Vec::new(), warnings });
+        }
+        let (checkout, file) = (Path::new(&project.path), Path::new(&feature.file));
+        let written = self.parts.checkout.write_if(checkout, file, &feature.hash, appended.text.into_bytes());
+        written.await.map_err(view::problem)?;
+        let feature = project.feature(&self.parts, Some(&folder)).await?;
+        self.from_feature(project, &feature, &[id], false, request)
+    }
+
+    async fn lone_spec(&self, project: &Project, text: &str, request: &SubmitRequest) -> Answer<TaskSpec> {
+        let prefix = format!("{}.", project.id);
+        let is_lone = move |id: &TaskId| id.as_str().strip_prefix(&prefix).is_some_and(|r| !r.contains('.'));
+        let last = self.owner.look(move |o| {
+            o.tasks().keys().filter(|id| is_lone(id)).filter_map(|id| id.short().parse::<u64>().ok()).max()
+        });
+        let number = last.await.map_err(super::problem)?.unwrap_or(0) + 1;
+        let mut spec = self.spec(project, &request.options, text)?;
+        spec.id = TaskId::new(format!("{}.{number}", project.id)).map_err(unusable)?;
+        Ok(spec)
+    }
+
+    /// What is the same for every task of a request: its options, the project's, the node's.
+    fn spec(&self, project: &Project, options: &TaskOptions, text: &str) -> Answer<TaskSpec> {
+        let d = &self.options.defaults;
+        let pick = |own: &Option<String>, of_project: &Option<String>, default: &str| {
+            own.clone().or_else(|| of_project.clone()).unwrap_or_else(|| default.to_owned())
+        };
+        let adapter = pick(&options.adapter, &project.config.adapter, &d.adapter);
+        if !self.options.adapters.contains_key(&adapter) {
+            let known: Vec<_> = self.options.adapters.keys().cloned().collect();
+            let message = format!("adapter {adapter} is not known");
+            return Err(Problem::new(Code::Usage, message, format!("use one of: {}", known.join(", "))));
+        }
+        Ok(TaskSpec {
+            id: TaskId::new("0").map_err(unusable)?,
+            project: project.id.clone(),
+            checkout: project.path.clone(),
+            feature: String::new(),
+            tasks_file: None,
+            title: text.lines().next().unwrap_or_default().chars().take(TITLE).collect(),
+            text: text.to_owned(),
+            depends_on: Vec::new(),
+            verify: options.verify.clone().unwrap_or_else(|| project.config.verify.clone()),
+            adapter,
+            provider: pick(&options.provider, &project.config.provider, &d.provider),
+            model: pick(&options.model, &project.config.model, &d.model),
+            request: options.request.unwrap_or(d.request),
+            limits: options.limits.unwrap_or(d.limits),
+            requires: options.requires.clone().unwrap_or_default(),
+            max_attempts: options.max_attempts.unwrap_or(d.max_attempts).max(1),
+            linger_secs: options.linger_secs.unwrap_or(d.linger_secs),
+            urgency: 0,
+            owner: self.node,
+        })
+    }
+}
+
+/// Tasks the request means: those ids (with what they wait for), or every open one.
+fn wanted(feature: &Feature, ids: &[String], with_deps: bool) -> Answer<BTreeSet<TaskIdx>> {
+    let document = &feature.document;
+    if ids.is_empty() {
+        return Ok((0..document.tasks.len()).filter(|i| !document.tasks[*i].done).map(TaskIdx).collect());
+    }
+    let mut wanted = BTreeSet::new();
+    for id in ids {
+        let Some(index) = document.index_of(id) else {
+            let message = format!("{}: no task {id}", feature.file);
+            return Err(Problem::new(Code::NotFound, message, "run: ikigai spec graph"));
+        };
+        if document.tasks[index.0].done {
+            let hint = "take the X out of its box to have it done again";
+            return Err(Problem::new(
+                Code::Conflict,
+                format!("{id} is already ticked in {}", feature.file),
+                hint,
+            ));
+        }
+        wanted.insert(index);
+    }
+    let mut open: Vec<_> = if with_deps { wanted.iter().copied().collect() } else { Vec::new() };
+    while let Some(index) = open.pop() {
+        for edge in feature.graph.waiting_for(index, |t| document.tasks[t.0].done) {
+            if wanted.insert(edge.from) {
+                open.push(edge.from);
+            }
+        }
+    }
+    Ok(wanted)
+}
+
+/// Everything the author wrote of a task: its line, its sub-bullets, its phase's own test.
+fn text(feature: &Feature, task: &Task) -> String {
+    let mut text = format!("{} {}", task.id.as_str(), task.text.trim());
+    for detail in &task.details {
+        text.push_str("\n  - ");
+        text.push_str(detail.text.trim());
+    }
+    let phase = feature.document.phase_of(task);
+    text.push_str(&format!("\nPhase: {}", phase.title));
+    if let Some(test) = &phase.independent_test {
+        text.push_str(&format!("\nIndependent test of this story: {test}"));
+    }
+    text
+}
+
+/// Length of the longest chain that waits for each task.
+fn urgency(graph: &Graph) -> HashMap<usize, u32> {
+    let mut longest: HashMap<usize, u32> = HashMap::new();
+    for wave in graph.waves().into_iter().rev() {
+        for task in wave {
+            let own = longest.get(&task.0).copied().unwrap_or(0);
+            for edge in graph.direct(task) {
+                let before = longest.entry(edge.from.0).or_default();
+                *before = (*before).max(own + 1);
+            }
+        }
+    }
+    longest
+}
+
+/// `<project>.<feature>.<T012>`; letters that no id may hold become `-`, told apart by a hash.
+fn mesh_id(project: &Project, feature: &str, id: &str) -> Answer<TaskId> {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' };
+    let mut slug: String = feature.chars().map(plain).take(60).collect();
+    if slug != feature {
+        let hash = ring::digest::digest(&ring::digest::SHA256, feature.as_bytes());
+        slug.push_str(&hash.as_ref().iter().take(3).map(|b| format!("{b:02x}")).collect::<String>());
+    }
+    TaskId::new(format!("{}.{slug}.{id}", project.id)).map_err(unusable)
+}
+
+fn story_number(story: &str) -> Answer<u32> {
+    let digits = story.strip_prefix("US").or_else(|| story.strip_prefix("us")).unwrap_or(story);
+    let hint = "write it as US1";
+    digits.parse().map_err(|_| Problem::new(Code::Usage, format!("`{story}` is not a story"), hint))
+}
+
+fn unusable(error: ikigai_types::InvalidId) -> Problem {
+    Problem::new(Code::Usage, error.to_string(), "use letters, digits and ._:- only")
+}

@@ -1,0 +1,165 @@
+//! What the machine knows, as the documents everybody outside reads.
+
+use ikigai_ports::PortError;
+use ikigai_task::{Attempt, Owner, Phase, Record, Task, TaskState};
+use ikigai_types::{Fence, NodeId, PlacementRow, Timestamp};
+use ikigai_wire::api::{
+    AttemptView, CheckView, Code, Event, Evidence, PatchView, PlacementView, Problem, TaskView, WhyView,
+};
+
+/// The name of an attempt's agent in URLs: a DNS label, unique on its node.
+pub(crate) fn agent_label(fence: &Fence) -> String {
+    let id = fence.attempt.task.as_str();
+    let hash = ring::digest::digest(&ring::digest::SHA256, id.as_bytes());
+    let hex: String = hash.as_ref().iter().take(3).map(|b| format!("{b:02x}")).collect();
+    let short =
+        fence.attempt.task.short().to_ascii_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    let short: String = short.chars().take(30).collect();
+    format!("{}-{}-{hex}", short.trim_matches('-'), fence.attempt.number)
+}
+
+/// A task as it is at `now`.
+pub(crate) fn task(owner: &Owner, task: &Task, now: Timestamp, name: &dyn Fn(NodeId) -> String) -> TaskView {
+    let spec = &task.spec;
+    let why = owner.why(&spec.id, now, name);
+    TaskView {
+        id: spec.id.clone(),
+        short: spec.id.short().to_owned(),
+        project: spec.checkout.clone(),
+        feature: spec.feature.clone(),
+        title: spec.title.clone(),
+        state: task.state.name().to_owned(),
+        reason: task.state.reason().map(ToOwned::to_owned),
+        owner: spec.owner,
+        epoch: task.epoch,
+        depends_on: spec.depends_on.clone(),
+        why: why.map_or_else(WhyView::default, |w| WhyView {
+            cause: w.cause.to_owned(),
+            text: w.text,
+            hint: w.hint,
+        }),
+        attempts: task.attempts.iter().map(|a| attempt(task, a)).collect(),
+        patch: task.attempts.iter().rev().find_map(patch),
+        usage: task.usage(),
+        limits: spec.limits,
+        submitted_at: task.submitted_at,
+        updated_at: task.updated_at,
+    }
+}
+
+fn attempt(task: &Task, a: &Attempt) -> AttemptView {
+    let held = matches!(task.state, TaskState::Paused | TaskState::Waiting(_));
+    let phase = match a.phase {
+        Phase::Preparing => "preparing",
+        Phase::Running if held => "paused",
+        Phase::Running => "running",
+        Phase::Ended => "ended",
+    };
+    let done = (a.phase == Phase::Ended && a.reason.is_none()).then_some("done");
+    AttemptView {
+        id: a.fence.attempt.clone(),
+        epoch: a.fence.epoch,
+        node: a.node,
+        agent: agent_label(&a.fence),
+        phase: phase.to_owned(),
+        outcome: a.reason.map(|r| r.name()).or(done).map(ToOwned::to_owned),
+        detail: (!a.detail.is_empty()).then(|| a.detail.clone()),
+        exit_code: a.exit_code,
+        workload: a.workload.as_ref().map(ToString::to_string),
+        placement: a.rows.iter().map(placement).collect(),
+        isolation_missing: a.isolation_missing.clone(),
+        usage: a.usage,
+        started_at: a.started_at,
+        ended_at: a.ended_at,
+        salvage: a.salvage.clone(),
+    }
+}
+
+fn patch(a: &Attempt) -> Option<PatchView> {
+    let change = a.change.as_ref()?;
+    Some(PatchView {
+        id: a.patch.clone(),
+        attempt: a.fence.attempt.number,
+        head: change.head.to_string(),
+        files: change.files.clone(),
+        additions: change.additions,
+        deletions: change.deletions,
+        verdict: a.verified.as_ref().map(|v| v.verdict.to_string()),
+        evidence: a.verified.as_ref().map(|v| Evidence {
+            node: Some(v.node),
+            checks: v.checks.iter().map(check).collect(),
+            gaps: v.gaps.clone(),
+        }),
+        merged: a.merged.as_ref().map(ToString::to_string),
+    })
+}
+
+fn check(c: &ikigai_types::CheckResult) -> CheckView {
+    CheckView { command: c.command.clone(), code: c.code, ms: c.ms, tail: c.tail.clone() }
+}
+
+/// A row of a placement.
+pub(crate) fn placement(row: &PlacementRow) -> PlacementView {
+    PlacementView {
+        node: row.node,
+        name: row.name.clone(),
+        score: row.score,
+        reason: row.reason.clone(),
+        chosen: row.chosen,
+    }
+}
+
+/// An entry of the log, as it is streamed.
+pub(crate) fn event(epoch: &str, n: u64, record: &Record) -> Event {
+    let fence = record.event.fence();
+    Event {
+        cursor: format!("{epoch}.{n}"),
+        at: record.at,
+        task: record.task.clone(),
+        attempt: fence.map(|f| f.attempt.number),
+        epoch: fence.map(|f| f.epoch),
+        what: record.event.name().to_owned(),
+        state: record.state.to_string(),
+        text: sentence(record),
+    }
+}
+
+fn sentence(record: &Record) -> String {
+    use ikigai_task::Event as E;
+    match &record.event {
+        E::Submitted { spec } => spec.title.clone(),
+        E::Waits { text, .. } | E::Declined { text, .. } | E::MergeRefused { text, .. } => text.clone(),
+        E::Rejected { text } | E::ChoreFailed { text, .. } => text.clone(),
+        E::Granted { lease, .. } => {
+            format!("attempt {} goes to {}", lease.fence.attempt.number, lease.node.short())
+        }
+        E::Started { workload, .. } => format!("the agent runs as {workload}"),
+        E::Denied { what, .. } => format!("the gate denied {what}"),
+        E::Ended { reason: None, .. } => "the agent is done".to_owned(),
+        E::Ended { reason: Some(reason), detail, .. } => format!("{}: {detail}", reason.name()),
+        E::BackOff { reason, until } => format!("{}: next attempt at {}", reason.name(), until.0),
+        E::PatchOpened { patch, .. } => format!("patch {patch} is open"),
+        E::Verified { verdict, gaps, .. } => format!("{verdict} {}", gaps.join(", ")).trim_end().to_owned(),
+        E::Merged { commit, .. } => format!("merged as {commit}"),
+        E::StaleRefused { fence, current, what } => {
+            format!("refused a {what} under epoch {}; epoch {current} is good", fence.epoch)
+        }
+        E::QuotaHeld { until, .. } => format!("the quota is used up until {}", until.0),
+        other => other.name().to_owned(),
+    }
+}
+
+/// A port's error as the document people read.
+pub(crate) fn problem(error: PortError) -> Problem {
+    let message = error.chain();
+    match error {
+        PortError::NotFound(_) => Problem::plain(Code::NotFound, message),
+        PortError::Refused(_) => Problem::plain(Code::Denied, message),
+        PortError::Conflict(_) => Problem::new(Code::Conflict, message, "read it again and retry"),
+        PortError::Unavailable { .. } => Problem::new(Code::Unreachable, message, "run: ikigai doctor"),
+        PortError::Unsupported(_) => Problem::plain(Code::Usage, message),
+        PortError::Corrupt(_) | PortError::Failed { .. } => {
+            Problem::new(Code::Failed, message, "see the node's log; run: ikigai doctor")
+        }
+    }
+}
