@@ -25,6 +25,7 @@ use ikigai_ports::model::{Model, ModelAnswer, ModelCall};
 use ikigai_ports::signer::{Secret, Secrets};
 use ikigai_ports::{PortError, PortResult};
 use redact::Redact;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ const SECRET_MIN: usize = 8;
 const MODELS_MAX: usize = 4 << 20;
 
 /// How one provider is reached.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpModelOptions {
     /// Its name in the configuration.
     pub name: String,
@@ -68,6 +69,18 @@ impl HttpModelOptions {
     pub fn with_secret(mut self, secrets: Arc<dyn Secrets>, name: impl Into<String>) -> Self {
         self.secret = Some((secrets, name.into()));
         self
+    }
+}
+
+// === impl Debug for HttpModelOptions ===
+
+impl fmt::Debug for HttpModelOptions {
+    /// Names the secret, and never asks its store to print itself.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secret = self.secret.as_ref().map(|(_, name)| name);
+        let mut shown = f.debug_struct("HttpModelOptions");
+        shown.field("name", &self.name).field("base_url", &self.base_url).field("secret", &secret);
+        shown.finish_non_exhaustive()
     }
 }
 

@@ -1,4 +1,6 @@
 //! The scripted provider as a CLI meets it: whole conversations, streamed and not.
+#![allow(clippy::unwrap_used)]
+
 use bytes::Bytes;
 use futures::TryStreamExt;
 use ikigai_models::ScriptedModel;
