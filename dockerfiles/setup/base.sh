@@ -19,6 +19,7 @@ key=$(hash_text 1 "$(uname -m)" "$packages" "${bundle:+$(hash_of "$bundle")}")
 tar=$CACHE/images/base-$key.tar
 
 if is_done "$key" && image_exists "$image"; then
+  put_env IKIGAI_TEST_IMAGE "$(image_id "$image")"
   say "base image is there"
   exit 0
 fi
@@ -42,5 +43,6 @@ fi
 say "importing the base image, about 5 s"
 logged docker import --change 'ENV LANG=C.UTF-8' --change 'LABEL dev.ikigai.image=base' --change 'CMD ["bash"]' \
   "$tar" "$image"
+put_env IKIGAI_TEST_IMAGE "$(image_id "$image")"
 mark_done "$key"
 say "base image $image: $(($(docker image inspect --format '{{.Size}}' "$image") / 1000000)) MB"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes: a Docker engine that answers (Debian's docker.io and iptables), started when none runs. 30 s the first time.
+# Makes: a Docker engine that answers (Debian's docker.io and iptables), started when none runs, and bubblewrap, which
+# holds agents where there is no Docker. 30 s the first time.
 # Prints (--print): the address of its socket.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
@@ -52,5 +53,6 @@ if ! answers; then
     die "this user may not use /var/run/docker.sock" "as root: usermod -aG docker $USER, then log in again"
   start
 fi
+have bwrap || need_packages bubblewrap
 put_env DOCKER_HOST "$socket"
 say "Docker engine $(docker version --format '{{.Server.Version}}') answers"

@@ -1,0 +1,14 @@
+# A node in a container: the ikigai program, git, and the Radicle programs. Built by setup/node-image.sh.
+#   docker run -v /var/run/docker.sock:/var/run/docker.sock -v ikigai:/var/lib/ikigai ikigai-node:dev
+# Agents run beside it as containers of the host's engine, never inside it.
+ARG BASE=ikigai-base:bookworm
+FROM ${BASE}
+LABEL dev.ikigai.image=node
+COPY bin/ /usr/local/bin/
+# The agents' image by digest; the host's engine has it.
+ARG AGENT_IMAGE
+ENV IKIGAI_AGENT_IMAGE=${AGENT_IMAGE} IKIGAI_RADICLE_BIN=/usr/local/bin
+VOLUME /var/lib/ikigai
+EXPOSE 7420
+ENTRYPOINT ["/usr/local/bin/ikigai"]
+CMD ["up"]

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Makes everything Ikigai needs on a Debian machine with Rust, Node, Python and git: each part of this folder in turn,
+# and with --tests what the tests need besides. Says first how long it will take. Parts that are there take no time.
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+
+PART=setup
+# part, its script, and its minutes on two cores when nothing is there yet
+parts=(
+  "engine dockerfiles/setup/engine.sh 0.5"
+  "base dockerfiles/setup/base.sh 0.7"
+  "radicle dockerfiles/setup/radicle.sh 6"
+  "code-server dockerfiles/setup/code-server.sh 1.5"
+  "agent-tools dockerfiles/setup/agent-tools.sh 0.7"
+  "agent-image dockerfiles/setup/agent-image.sh 1"
+  "speckit dockerfiles/setup/speckit.sh 0.3"
+)
+case ${1-} in
+  --tests) parts+=("browser tests/setup/browser.sh 0.5") ;;
+  '') ;;
+  *) die "unknown option $1" "usage: $0 [--tests]" ;;
+esac
+
+todo=()
+for part in "${parts[@]}"; do
+  read -r name _ minutes <<<"$part"
+  # engine leaves no stamp: it is asked, not remembered.
+  [[ $name == engine ]] && have dockerd || [[ -f $CACHE/stamps/$name ]] || todo+=("$minutes")
+done
+((${#todo[@]} == 0)) ||
+  say "${#todo[@]} of ${#parts[@]} parts to make, about $(printf '%s\n' "${todo[@]}" | awk '{s += $1} END {printf "%d", s + 0.99}') min on two cores"
+
+number=0
+for part in "${parts[@]}"; do
+  read -r name script _ <<<"$part"
+  number=$((number + 1))
+  PROGRESS="$number/${#parts[@]} $name" "$ROOT/$script"
+done
