@@ -23,7 +23,7 @@ built=$CARGO_TARGET_DIR/debug/ikigai
 [[ -x $built ]] || say "compiling ikigai, about 5 min …"
 logged cargo build -p ikigai-cli
 
-key=$(hash_text 1 "$(image_id "$base")" "$agent" "$(<"$CACHE/stamps/radicle")" \
+key=$(hash_text 1 "$(image_id "$base")" "$agent" "$(stat -c "%n %s %Y" "$radicle"/*)" \
   "$(hash_of "$built" "$here/../node.Dockerfile")")
 if is_done "$key" && image_exists "$image"; then
   say "node image is there"

@@ -1,0 +1,42 @@
+// Draws a picture with Chromium: `picture.cjs terminal TEXT-FILE OUT.png` shows the end of a program's output,
+// `picture.cjs editor URL OUT.png` opens an agent's editor and waits until its workbench is drawn.
+const fs = require("node:fs");
+const { chromium } = require(process.env.IKIGAI_PLAYWRIGHT);
+
+const LINES = 40; // as much as a reader takes in at one look
+const ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
+const escape = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
+
+async function terminal(page, file) {
+  const lines = fs.readFileSync(file, "utf8").trimEnd().split("\n").slice(-LINES);
+  await page.setContent(`<!doctype html><meta charset="utf-8"><style>
+    body { margin: 0; display: inline-block; background: #14161b; }
+    pre { margin: 0; padding: 20px 26px; color: #d7dae0; font: 14px/1.4 "DejaVu Sans Mono", monospace; }
+    </style><pre>${escape(lines.join("\n"))}</pre>`);
+  return page.locator("body");
+}
+
+async function editor(page, url) {
+  await page.goto(url);
+  await page.waitForSelector(".monaco-workbench .explorer-folders-view .monaco-list-row", { timeout: 90_000 });
+  return page;
+}
+
+async function main([kind, source, out]) {
+  const draw = { terminal, editor }[kind];
+  if (!draw || !out) throw new Error("usage: picture.cjs terminal|editor SOURCE OUT.png");
+  const browser = await chromium.launch({ executablePath: process.env.IKIGAI_CHROMIUM, args: ARGS });
+  try {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, deviceScaleFactor: 2 });
+    await (await draw(page, source)).screenshot({ path: out });
+  } finally {
+    await browser.close();
+  }
+}
+
+main(process.argv.slice(2)).catch((error) => {
+  console.error(`picture: ${error.message}`);
+  process.exit(1);
+});
