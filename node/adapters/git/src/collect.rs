@@ -150,6 +150,25 @@ pub(crate) async fn describe(
     Ok(change)
 }
 
+/// Greatest diff that is shown, in bytes.
+const DIFF: usize = 4 << 20;
+
+/// `change` as a unified diff, cut with a note when it is long.
+pub(crate) async fn diff(copies: &Copies, project: &ProjectId, change: &Change) -> PortResult<String> {
+    let diff = copies.call(project, "diff-tree").args(["-r", "-p", "-M", "--no-color", "--no-ext-diff"]);
+    let diff = diff.args(["--no-textconv", checked(&change.base)?, checked(&change.head)?]);
+    let (mut out, cut) = diff.limit(DIFF).run_cut().await?;
+    if cut {
+        let end = out.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+        out.truncate(end);
+    }
+    let mut text = String::from_utf8_lossy(&out).into_owned();
+    if cut {
+        text.push_str(&format!("(cut after {} MiB)\n", DIFF >> 20));
+    }
+    Ok(text)
+}
+
 /// Refuses a change that an agent may not make.
 async fn refuse(copies: &Copies, project: &ProjectId, base: &Commit, head: &Commit) -> PortResult<()> {
     let diff = copies.call(project, "diff-tree").args(["-r", "-z", "--raw", "--no-renames", "--no-abbrev"]);

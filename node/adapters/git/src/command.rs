@@ -302,6 +302,26 @@ impl Call {
         self.answer().await?.good()
     }
 
+    /// Runs it; what it printed up to the bound, and whether that was not all.
+    ///
+    /// # Errors
+    /// [`GitError`] when it did not end well before the bound.
+    pub async fn run_cut(mut self) -> Result<(Vec<u8>, bool), GitError> {
+        let (mut child, _group) = self.spawn(Stdio::null())?;
+        let what = self.what;
+        let broken = |source| GitError::Pipe { what: what.clone(), source };
+        let out = child.stdout.take();
+        let read = tokio::time::timeout(self.time, read_up_to(out, self.limit + 1)).await;
+        let read = read.map_err(|_| GitError::TimedOut { what: what.clone(), after: self.time })?;
+        let mut read = read.map_err(broken)?;
+        if read.len() > self.limit {
+            read.truncate(self.limit);
+            return Ok((read, true));
+        }
+        let (_, stderr, code) = converse(&mut child, None, 0).await.map_err(broken)?.unwrap_or_default();
+        Answer { stdout: read, stderr, code, what }.good().map(|out| (out, false))
+    }
+
     /// Runs it; what it printed as text without the last line end.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! deliberately knows no policy: what is made, merged or deleted is decided above. Start reading at
 //! [`workspaces`], then [`collect`](workspaces::GitWorkspaces), then [`merge`].
 
+pub mod checkout;
 mod collect;
 pub mod command;
 mod commit;
@@ -20,6 +21,7 @@ pub mod signature;
 pub mod view;
 pub mod workspaces;
 
+pub use checkout::GitCheckout;
 pub use command::{Call, Git, GitError};
 pub use copies::Copies;
 pub use view::View;

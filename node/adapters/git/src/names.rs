@@ -64,6 +64,11 @@ impl Layout {
         self.root.join("home")
     }
 
+    /// Notes on changes of checkouts that are not committed yet.
+    pub fn edits(&self) -> PathBuf {
+        self.root.join("edits")
+    }
+
     /// The bare copies.
     pub fn projects(&self) -> PathBuf {
         self.root.join("projects")

@@ -78,6 +78,10 @@ impl Workspaces for GitWorkspaces {
         blocking(move || remove(&copies, &fence)).await?.map_err(failed)
     }
 
+    async fn diff(&self, project: &ProjectId, change: &Change) -> PortResult<String> {
+        collect::diff(&self.copies, project, change).await
+    }
+
     async fn list(&self) -> PortResult<Vec<Fence>> {
         let folder = self.copies.layout().workspaces();
         blocking(move || list(&folder)).await?.map_err(|e| PortError::failed("listing workspaces", e))
@@ -91,7 +95,7 @@ impl Workspaces for GitWorkspaces {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> PortResult<T> {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> PortResult<T> {
     tokio::task::spawn_blocking(work).await.map_err(|e| PortError::failed("working on files", e))
 }
 
