@@ -214,6 +214,7 @@ impl Turn<'_> {
         let ids: Vec<_> = self.owner.tasks.keys().cloned().collect();
         ids.iter().for_each(|id| self.do_chore(id));
         self.release_dependents();
+        self.look_again();
     }
 }
 

@@ -62,7 +62,10 @@ impl Moves {
     pub const TABLE: &'static [(&'static str, &'static [&'static str])] = &[
         ("queued", &["placing", "waiting", "paused", "cancelled"]),
         ("placing", &["preparing", "waiting", "queued", "paused", "cancelled"]),
-        ("preparing", &["running", "queued", "failed", "lost", "paused", "waiting", "cancelled"]),
+        (
+            "preparing",
+            &["running", "verifying", "queued", "failed", "lost", "paused", "waiting", "cancelled"],
+        ),
         ("running", &["verifying", "queued", "failed", "lost", "paused", "waiting", "cancelled"]),
         ("verifying", &["review", "queued", "failed", "cancelled"]),
         ("review", &["accepted", "rejected", "queued", "failed", "cancelled"]),

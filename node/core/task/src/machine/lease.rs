@@ -47,7 +47,10 @@ impl Turn<'_> {
         match active {
             Some((fence, node)) => self.act(Effect::Unhold { fence, node }),
             // What it waited for may have come while it was held.
-            None => self.release_dependents(),
+            None => {
+                self.release_dependents();
+                self.look_again();
+            }
         }
     }
 
