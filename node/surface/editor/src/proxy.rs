@@ -1,0 +1,139 @@
+//! The proxy: decides about each request and carries the decision out.
+
+use crate::access::Access;
+use crate::gatekeeper::{Decision, decide};
+use crate::host;
+use crate::page::{self, Body, Refusal};
+use crate::relay::{Relay, RelayError};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use ikigai_ports::{Clock, EditorLinks, Gates, Rng};
+use ikigai_types::Timestamp;
+use std::fmt;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Bytes of a token and of a session.
+const SECRET_BYTES: usize = 32;
+
+/// How the proxy is reached.
+#[derive(Debug, Clone, Copy)]
+pub struct EditorOptions {
+    /// The port the node's HTTP listens on; it is part of each editor's origin.
+    pub port: u16,
+}
+
+/// The editor proxy of one node; clones share everything.
+#[derive(Clone)]
+pub struct EditorProxy {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    relay: Relay,
+    rng: Arc<dyn Rng>,
+    clock: Arc<dyn Clock>,
+    port: AtomicU16,
+    access: Mutex<Access>,
+}
+
+impl EditorProxy {
+    /// A proxy to the editors behind `gates`.
+    pub fn new(
+        gates: Arc<dyn Gates>,
+        rng: Arc<dyn Rng>,
+        clock: Arc<dyn Clock>,
+        options: EditorOptions,
+    ) -> Self {
+        let access = Mutex::new(Access::default());
+        let port = AtomicU16::new(options.port);
+        Self { shared: Arc::new(Shared { relay: Relay::new(gates), rng, clock, port, access }) }
+    }
+
+    /// The agent whose editor `host` (a `Host` header, with or without port) stands for: exactly
+    /// `<agent>.localhost`, in lower case.
+    pub fn agent_of_host(host: &str) -> Option<&str> {
+        host::read(host).map(|(agent, _)| agent)
+    }
+
+    /// Takes note of the port, where it was not known before the listener was bound.
+    pub fn listens_on(&self, port: u16) {
+        self.shared.port.store(port, Ordering::Relaxed);
+    }
+
+    /// Answers one request for an agent's host. Checks everything itself: form, Host, Origin, session.
+    pub async fn serve(&self, request: Request<Incoming>) -> Response<Body> {
+        match self.answer(request).await {
+            Ok(response) => response,
+            Err(refusal) => {
+                tracing::debug!(?refusal, "an editor's request was refused");
+                refusal.page()
+            }
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
+        let (parts, body) = request.into_parts();
+        match decide(&parts, self.port()) {
+            Decision::Refuse(refusal) => Err(refusal),
+            Decision::Open { agent, token } => self.open(&agent, &token),
+            Decision::Pass { agent, sessions, upgrade, from_elsewhere } => {
+                let now = self.now();
+                let until = {
+                    let access = self.access();
+                    sessions.iter().filter_map(|s| access.admits(&agent, s, now)).max()
+                };
+                let Some(until) = until else {
+                    return if from_elsewhere { Ok(page::again()) } else { Err(Refusal::Session) };
+                };
+                let origin = host::origin(&agent, self.port());
+                let left = until.since(now);
+                let request = Request::from_parts(parts, body);
+                self.shared.relay.pass(&agent, &origin, upgrade, left, request).await.map_err(|e| match e {
+                    RelayError::Ended => {
+                        self.access().end(&agent);
+                        Refusal::Ended
+                    }
+                    RelayError::Refused(refusal) => refusal,
+                })
+            }
+        }
+    }
+
+    fn open(&self, agent: &str, token: &str) -> Result<Response<Body>, Refusal> {
+        let session = self.shared.rng.hex(SECRET_BYTES);
+        let now = self.now();
+        if self.access().redeem(agent, token, &session, now) {
+            Ok(page::opened(&session))
+        } else {
+            Err(Refusal::Link)
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    fn port(&self) -> u16 {
+        self.shared.port.load(Ordering::Relaxed)
+    }
+
+    fn access(&self) -> MutexGuard<'_, Access> {
+        self.shared.access.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl EditorLinks for EditorProxy {
+    fn mint(&self, agent: &str) -> String {
+        let token = self.shared.rng.hex(SECRET_BYTES);
+        let now = self.now();
+        self.access().mint(agent, &token, now);
+        format!("{}{}?token={token}", host::origin(agent, self.port()), crate::path::OPEN)
+    }
+}
+
+impl fmt::Debug for EditorProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EditorProxy").field("port", &self.port()).field("access", &self.access()).finish()
+    }
+}
