@@ -12,6 +12,7 @@ begin agent-image "$@"
 
 here=$(dirname "$(readlink -f "$0")")
 tools=$("$here/agent-tools.sh" --print)
+need_engine
 image_exists "$tools" || die "the agent tools image is missing" "run: $here/agent-tools.sh"
 
 need_program cargo "get Rust 1.95 or newer from https://rustup.rs"

@@ -16,6 +16,7 @@ case $(uname -m) in
 esac
 here=$(dirname "$(readlink -f "$0")")
 base=$("$here/base.sh" --print)
+need_engine
 image_exists "$base" || die "the base image is missing" "run: $here/base.sh"
 editor=$("$here/code-server.sh" --print)
 [[ -x $editor/bin/node ]] || die "code-server is missing" "run: $here/code-server.sh"

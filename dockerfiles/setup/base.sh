@@ -18,6 +18,7 @@ bundle=${IKIGAI_CA_BUNDLE:-}
 key=$(hash_text 1 "$(uname -m)" "$packages" "${bundle:+$(hash_of "$bundle")}")
 tar=$CACHE/images/base-$key.tar
 
+need_engine
 if is_done "$key" && image_exists "$image"; then
   put_env IKIGAI_TEST_IMAGE "$(image_id "$image")"
   say "base image is there"
@@ -27,6 +28,8 @@ fi
 if [[ ! -f $tar ]]; then
   say "base image: Debian 12 with $packages, about 35 s"
   have mmdebstrap || need_packages mmdebstrap
+  # Who is not root works in a user namespace, which needs this program.
+  ((EUID == 0)) || have newuidmap || need_packages uidmap
   options=(--variant=minbase --include="$packages"
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*'
     --dpkgopt='path-include=/usr/share/doc/*/copyright'

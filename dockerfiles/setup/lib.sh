@@ -99,5 +99,8 @@ need_packages() {
   printf '%s\n' "${missing[@]}" >>"$CACHE/installed-packages"
 }
 
+need_engine() {
+  docker version --format . >/dev/null 2>&1 || die "no Docker engine answers" "run: $ROOT/dockerfiles/setup/engine.sh"
+}
 image_exists() { docker image inspect "$1" >/dev/null 2>&1; }
 image_id() { docker image inspect --format '{{.Id}}' "$1"; }

@@ -13,6 +13,7 @@ here=$(dirname "$(readlink -f "$0")")
 base=$("$here/base.sh" --print)
 radicle=$("$here/radicle.sh" --print)
 agent=$("$here/agent-image.sh" --print 2>/dev/null) || die "the agent image is missing" "run: make image"
+need_engine
 image_exists "$base" || die "the base image is missing" "run: $here/base.sh"
 [[ -x $radicle/rad ]] || die "the Radicle programs are missing" "run: $here/radicle.sh"
 
