@@ -70,7 +70,7 @@ async fn forward(copies: &Copies, project: &ProjectId, name: &str, theirs: Commi
 }
 
 /// The branch the checkout is on.
-async fn head_branch(copies: &Copies, source: &Path) -> PortResult<String> {
+pub(crate) async fn head_branch(copies: &Copies, source: &Path) -> PortResult<String> {
     let call = copies.git().call("-C").arg(source).args(["symbolic-ref", "--quiet", "--short", "HEAD"]);
     let answer = call.answer().await?;
     match answer.code {

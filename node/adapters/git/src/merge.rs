@@ -48,6 +48,25 @@ pub async fn merge(
     draft.write(copies.git(), &copies.path(project), Some(signer)).await
 }
 
+/// What to answer when `commit` is not ahead of where `branch` is: well when it is in it already.
+///
+/// # Errors
+/// [`PortError::Conflict`] when it is not.
+pub async fn behind(
+    copies: &Copies,
+    project: &ProjectId,
+    branch: &str,
+    ours: &Commit,
+    commit: &Commit,
+) -> PortResult<()> {
+    if copies.is_ancestor(project, commit, ours).await? {
+        return Ok(());
+    }
+    Err(PortError::Conflict(format!(
+        "{commit} does not contain all of branch `{branch}`; in the checkout run: git pull --rebase, then try again"
+    )))
+}
+
 /// The merge on the first-parent line of `branch` whose second parent is `head`.
 async fn brought_by(
     copies: &Copies,

@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test's set-up that fails is a failed test")]
 
 mod checkout;
+mod forge;
 mod support;
 mod workspaces;

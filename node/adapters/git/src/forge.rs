@@ -1,0 +1,176 @@
+//! The Forge port on a bare git repository: patches are branches, what is said of them is a chain of commits.
+//!
+//! `refs/heads/patches/<id>` is a patch's head. `refs/ikigai/meta/<id>` is its record: the tree of its newest
+//! commit holds `patch.json`, and each commit's message is one event (`git log` shows them). Both travel by
+//! push and fetch like all else, so several nodes can share one repository.
+
+use crate::commit::checked;
+use crate::copies::Copies;
+use crate::merge;
+use async_trait::async_trait;
+use ikigai_ports::forge::{ForgeProject, Mark, Patch, PatchText};
+use ikigai_ports::{Forge, PortError, PortResult, Signer};
+use ikigai_types::{Change, Commit, Fence, PatchId, ProjectId};
+use record::Record;
+use std::path::{Path, PathBuf};
+
+mod record;
+mod remote;
+
+/// Where the shared repositories are.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// A folder with one bare repository per project, made when a project is adopted.
+    Folder(PathBuf),
+    /// The URL or path of one repository that is there already; for one project only.
+    Remote(String),
+}
+
+/// A forge made of bare git repositories.
+#[derive(Debug, Clone)]
+pub struct GitForge {
+    copies: Copies,
+    place: Place,
+}
+
+impl GitForge {
+    /// A forge at `place`, pushed to from `copies`.
+    pub fn new(copies: Copies, place: Place) -> Self {
+        Self { copies, place }
+    }
+
+    /// Changes the record of `patch` by `change`, which answers the event's message or that there is nothing
+    /// to say; again when someone else was first.
+    async fn amend(
+        &self,
+        project: &ProjectId,
+        patch: &PatchId,
+        change: impl Fn(&mut Record, &[String]) -> Option<String> + Send + Sync,
+    ) -> PortResult<()> {
+        for attempt in 0.. {
+            remote::sync(self, project).await?;
+            let (tip, mut record) = record::read(&self.copies, project, patch).await?;
+            let events = record::events(&self.copies, project, &tip).await?;
+            let Some(message) = change(&mut record, &events) else { return Ok(()) };
+            let next = record::write(&self.copies, project, &record, &message, Some(&tip)).await?;
+            let push = [format!("{next}:{}", record::name(patch))];
+            match remote::push(self, project, &push).await {
+                Err(PortError::Conflict(_)) if attempt < 5 => {}
+                other => return other,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Forge for GitForge {
+    fn name(&self) -> &'static str {
+        "git"
+    }
+
+    async fn adopt(&self, project: &ProjectId, checkout: &Path) -> PortResult<ForgeProject> {
+        self.copies.existing(project)?;
+        let _held = self.copies.hold(project).await;
+        let wanted = crate::import::head_branch(&self.copies, checkout).await?;
+        let branch = remote::make(self, project, &wanted).await?;
+        remote::sync(self, project).await?;
+        let theirs = remote::tip(self, project, &branch).await?;
+        let ours = self.copies.resolve(project, &format!("refs/heads/{branch}")).await?;
+        match (theirs, ours) {
+            (None, Some(ours)) => {
+                remote::push(self, project, &[format!("{ours}:refs/heads/{branch}")]).await?
+            }
+            (Some(theirs), Some(ours)) => remote::forward(self, project, &branch, &theirs, &ours).await?,
+            (_, None) => {}
+        }
+        Ok(ForgeProject { id: remote::url(self, project), branch })
+    }
+
+    async fn open(
+        &self,
+        project: &ProjectId,
+        fence: &Fence,
+        change: &Change,
+        text: &PatchText,
+    ) -> PortResult<PatchId> {
+        checked(&change.head)?;
+        let _held = self.copies.hold(project).await;
+        remote::sync(self, project).await?;
+        let patch = record::id(&self.copies, fence).await?;
+        if record::read(&self.copies, project, &patch).await.is_ok() {
+            return Ok(patch);
+        }
+        let record = Record::draft(&patch, fence, change, text);
+        let commit = record::write(&self.copies, project, &record, "opened as a draft", None).await?;
+        let head = format!("+{}:refs/heads/patches/{patch}", change.head);
+        remote::push(self, project, &[head, format!("{commit}:{}", record::name(&patch))]).await?;
+        Ok(patch)
+    }
+
+    async fn comment(&self, project: &ProjectId, patch: &PatchId, body: &str) -> PortResult<()> {
+        let _held = self.copies.hold(project).await;
+        let said = body.replace('\0', "").trim().to_owned();
+        self.amend(project, patch, |_, events| (!events.contains(&said)).then(|| said.clone())).await
+    }
+
+    async fn mark(&self, project: &ProjectId, patch: &PatchId, mark: Mark) -> PortResult<()> {
+        let _held = self.copies.hold(project).await;
+        let state = match mark {
+            Mark::Ready => "open",
+            Mark::Archived => "archived",
+        };
+        self.amend(project, patch, |record, _| record.move_to(state)).await
+    }
+
+    async fn merge(
+        &self,
+        project: &ProjectId,
+        patch: &PatchId,
+        head: &Commit,
+        text: &PatchText,
+        signer: &dyn Signer,
+    ) -> PortResult<Commit> {
+        let _held = self.copies.hold(project).await;
+        remote::sync(self, project).await?;
+        record::read(&self.copies, project, patch).await?;
+        let branch = remote::branch(self, project).await?;
+        let ours = remote::ours(self, project, &branch).await?;
+        let merged = merge::merge(&self.copies, project, &ours, head, text, signer).await?;
+        remote::advance(self, project, &branch, &ours, &merged).await?;
+        self.amend(project, patch, |record, _| record.move_to("merged")).await?;
+        Ok(merged)
+    }
+
+    async fn publish(&self, project: &ProjectId, commit: &Commit) -> PortResult<()> {
+        checked(commit)?;
+        let _held = self.copies.hold(project).await;
+        remote::sync(self, project).await?;
+        let branch = remote::branch(self, project).await?;
+        let ours = remote::ours(self, project, &branch).await?;
+        if !self.copies.is_ancestor(project, &ours, commit).await? {
+            return merge::behind(&self.copies, project, &branch, &ours, commit).await;
+        }
+        remote::advance(self, project, &branch, &ours, commit).await
+    }
+
+    async fn list(&self, project: &ProjectId) -> PortResult<Vec<Patch>> {
+        self.copies.existing(project)?;
+        let _held = self.copies.hold(project).await;
+        remote::sync(self, project).await?;
+        let branch = remote::branch(self, project).await?;
+        let tip = remote::tip(self, project, &branch).await?;
+        let mut patches = Vec::new();
+        for record in record::all(&self.copies, project).await? {
+            let mut patch = record.patch()?;
+            // A merge that was published but not noted is a merge all the same.
+            if let (Some(tip), "draft" | "open") = (&tip, patch.state.as_str())
+                && self.copies.is_ancestor(project, &patch.head, tip).await.unwrap_or(false)
+            {
+                patch.state = "merged".to_owned();
+            }
+            patches.push(patch);
+        }
+        Ok(patches)
+    }
+}

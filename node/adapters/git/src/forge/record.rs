@@ -1,0 +1,133 @@
+//! What a git forge knows of a patch, kept as a chain of commits.
+
+use crate::commit::{Draft, checked};
+use crate::copies::Copies;
+use ikigai_ports::forge::{Patch, PatchText};
+use ikigai_ports::{PortError, PortResult};
+use ikigai_types::{Change, Commit, Fence, PatchId, ProjectId};
+use serde::{Deserialize, Serialize};
+
+/// Where records are in the shared repository.
+pub(super) const SHARED: &str = "refs/ikigai/meta/";
+/// Where the node's copy keeps what it fetched of them.
+pub(super) const FETCHED: &str = "refs/ikigai/forge/meta/";
+/// Greatest record that is read.
+const RECORD: usize = 1 << 20;
+
+/// The content of `patch.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Record {
+    id: String,
+    title: String,
+    body: String,
+    state: String,
+    head: Commit,
+    base: Commit,
+    fence: String,
+}
+
+impl Record {
+    pub fn draft(id: &PatchId, fence: &Fence, change: &Change, text: &PatchText) -> Self {
+        Self {
+            id: id.to_string(),
+            title: text.title.clone(),
+            body: text.body.clone(),
+            state: "draft".to_owned(),
+            head: change.head.clone(),
+            base: change.base.clone(),
+            fence: fence.to_string(),
+        }
+    }
+
+    /// Moves on to `state`; the event's message when that is a change. What is merged stays merged.
+    pub fn move_to(&mut self, state: &str) -> Option<String> {
+        if self.state == state || self.state == "merged" {
+            return None;
+        }
+        state.clone_into(&mut self.state);
+        Some(format!("marked as {state}"))
+    }
+
+    pub fn patch(self) -> PortResult<Patch> {
+        let id = PatchId::new(self.id).map_err(|_| PortError::Corrupt("the record of a patch".to_owned()))?;
+        checked(&self.head)?;
+        Ok(Patch { id, title: self.title, state: self.state, head: self.head })
+    }
+}
+
+/// The ref of a patch's record in the shared repository.
+pub(super) fn name(patch: &PatchId) -> String {
+    format!("{SHARED}{}", crate::names::ref_part(patch.as_str()))
+}
+
+/// The id a patch of `fence` always has: readable first, unmistakable last.
+pub(super) async fn id(copies: &Copies, fence: &Fence) -> PortResult<PatchId> {
+    let hash = copies.git().call("hash-object").arg("--stdin").input(fence.to_string()).text().await?;
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let task: String = fence.attempt.task.short().chars().map(plain).take(60).collect();
+    let id = format!("{task}-{}-{}", fence.attempt.number, &hash[..8]);
+    PatchId::new(id).map_err(|e| PortError::failed("naming a patch", e))
+}
+
+/// The newest commit of a patch's record, and the record.
+pub(super) async fn read(
+    copies: &Copies,
+    project: &ProjectId,
+    patch: &PatchId,
+) -> PortResult<(Commit, Record)> {
+    let name = format!("{FETCHED}{}", crate::names::ref_part(patch.as_str()));
+    let tip = copies.resolve(project, &name).await?;
+    let tip = tip.ok_or_else(|| PortError::NotFound(format!("patch {patch}")))?;
+    let record = parse(copies, project, &tip).await?;
+    Ok((tip, record))
+}
+
+/// Everything said in a record, newest first.
+pub(super) async fn events(copies: &Copies, project: &ProjectId, tip: &Commit) -> PortResult<Vec<String>> {
+    let log = copies.call(project, "log").args(["-z", "--format=%B", checked(tip)?]).text().await?;
+    Ok(log.split('\0').map(|event| event.trim().to_owned()).collect())
+}
+
+/// All records, newest first.
+pub(super) async fn all(copies: &Copies, project: &ProjectId) -> PortResult<Vec<Record>> {
+    let list = copies.call(project, "for-each-ref").args(["--sort=-committerdate", "--sort=-refname"]);
+    let list = list.args(["--format=%(objectname)", FETCHED]).text().await?;
+    let mut records = Vec::new();
+    for id in list.lines() {
+        match parse(copies, project, &Commit(id.to_owned())).await {
+            Ok(record) => records.push(record),
+            // Anyone who may push may write nonsense; it must not hide the others.
+            Err(error) => tracing::warn!(%project, error = %error.chain(), "a patch record cannot be read"),
+        }
+    }
+    Ok(records)
+}
+
+/// Writes the next commit of a record.
+pub(super) async fn write(
+    copies: &Copies,
+    project: &ProjectId,
+    record: &Record,
+    message: &str,
+    tip: Option<&Commit>,
+) -> PortResult<Commit> {
+    let text =
+        serde_json::to_vec_pretty(record).map_err(|e| PortError::failed("writing a patch record", e))?;
+    let blob = copies.call(project, "hash-object").args(["-w", "--stdin"]).input(text).text().await?;
+    let tree =
+        copies.call(project, "mktree").input(format!("100644 blob {blob}\tpatch.json\n")).text().await?;
+    let draft = Draft {
+        tree: &tree,
+        parents: tip.iter().map(|tip| tip.0.as_str()).collect(),
+        author: None,
+        encoding: None,
+        message: format!("{message}\n").into_bytes(),
+    };
+    draft.write(copies.git(), &copies.path(project), None).await
+}
+
+async fn parse(copies: &Copies, project: &ProjectId, tip: &Commit) -> PortResult<Record> {
+    let file = format!("{}:patch.json", checked(tip)?);
+    let text = copies.call(project, "cat-file").args(["blob", &file]).limit(RECORD).run().await?;
+    serde_json::from_slice(&text).map_err(|e| PortError::failed("reading a patch record", e))
+}

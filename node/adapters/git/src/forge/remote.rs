@@ -1,0 +1,141 @@
+//! Push to and fetch from the shared repository.
+
+use super::record::{FETCHED, SHARED};
+use super::{GitForge, Place};
+use crate::command::{Answer, Call};
+use ikigai_ports::{PortError, PortResult};
+use ikigai_types::{Commit, ProjectId};
+
+/// Where the node's copy keeps what it fetched of the shared branches.
+const HEADS: &str = "refs/ikigai/forge/heads/";
+
+/// The shared repository of `project`, as git names it.
+pub(super) fn url(forge: &GitForge, project: &ProjectId) -> String {
+    match &forge.place {
+        Place::Folder(folder) => folder.join(format!("{project}.git")).to_string_lossy().into_owned(),
+        Place::Remote(url) => url.clone(),
+    }
+}
+
+fn call(forge: &GitForge, project: &ProjectId, verb: &str) -> Call {
+    forge.copies.call(project, verb).env("GIT_ALLOW_PROTOCOL", "file:https:ssh")
+}
+
+/// Makes the repository if the place allows that; answers its default branch, `wanted` when it has none.
+pub(super) async fn make(forge: &GitForge, project: &ProjectId, wanted: &str) -> PortResult<String> {
+    if let Place::Folder(folder) = &forge.place {
+        let path = folder.join(format!("{project}.git"));
+        if !path.join("HEAD").is_file() {
+            std::fs::create_dir_all(folder).map_err(|e| PortError::failed("making the forge's folder", e))?;
+            let format = forge.copies.call(project, "rev-parse").arg("--show-object-format").text().await?;
+            let init =
+                forge.copies.git().call("init").args(["--quiet", "--bare", "--template=", "-b", wanted]);
+            init.arg(format!("--object-format={format}")).arg(&path).run().await?;
+        }
+    }
+    match branch(forge, project).await {
+        Err(PortError::NotFound(_)) => Ok(wanted.to_owned()),
+        other => other,
+    }
+}
+
+/// The default branch: where HEAD of the shared repository points.
+pub(super) async fn branch(forge: &GitForge, project: &ProjectId) -> PortResult<String> {
+    let url = url(forge, project);
+    if let Place::Folder(_) = &forge.place {
+        let head = forge.copies.git().bare(std::path::Path::new(&url), "symbolic-ref");
+        return Ok(head.args(["--short", "HEAD"]).text().await?);
+    }
+    let answer = call(forge, project, "ls-remote").args(["--symref", "--", &url, "HEAD"]).answer().await?;
+    let text = String::from_utf8(reached(answer, &url)?).unwrap_or_default();
+    let found = text.lines().find_map(|line| line.strip_prefix("ref: refs/heads/")?.strip_suffix("\tHEAD"));
+    let found = found.ok_or_else(|| PortError::NotFound(format!("a default branch at {url}")))?;
+    Ok(found.to_owned())
+}
+
+/// Fetches the shared branches and records.
+pub(super) async fn sync(forge: &GitForge, project: &ProjectId) -> PortResult<()> {
+    forge.copies.existing(project)?;
+    let url = url(forge, project);
+    let fetch = call(forge, project, "fetch").setting("fetch.fsckObjects", "true");
+    let fetch =
+        fetch.args(["--quiet", "--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-maintenance"]);
+    let fetch =
+        fetch.args(["--", &url, &format!("+refs/heads/*:{HEADS}*"), &format!("+{SHARED}*:{FETCHED}*")]);
+    reached(fetch.answer().await?, &url).map(drop)
+}
+
+/// Pushes all of `refs` or none; [`PortError::Conflict`] when one of them has moved.
+pub(super) async fn push(forge: &GitForge, project: &ProjectId, refs: &[String]) -> PortResult<()> {
+    let url = url(forge, project);
+    let push =
+        call(forge, project, "push").args(["--quiet", "--atomic", "--no-verify", "--", &url]).args(refs);
+    let answer = push.answer().await?;
+    if answer.code != 0 && answer.stderr.contains("[rejected]") {
+        let text = format!("{url} has moved on meanwhile ({}); try again", refs.join(", "));
+        return Err(PortError::Conflict(text));
+    }
+    reached(answer, &url).map(drop)
+}
+
+/// Where a shared branch is, as of the last sync.
+pub(super) async fn tip(forge: &GitForge, project: &ProjectId, branch: &str) -> PortResult<Option<Commit>> {
+    forge.copies.resolve(project, &format!("{HEADS}{branch}")).await
+}
+
+/// Brings whichever of the shared branch and the copy's is behind up to the other.
+pub(super) async fn forward(
+    forge: &GitForge,
+    project: &ProjectId,
+    branch: &str,
+    theirs: &Commit,
+    ours: &Commit,
+) -> PortResult<()> {
+    if theirs == ours {
+        Ok(())
+    } else if forge.copies.is_ancestor(project, ours, theirs).await? {
+        forge.copies.set_ref(project, &format!("refs/heads/{branch}"), theirs, Some(ours)).await
+    } else if forge.copies.is_ancestor(project, theirs, ours).await? {
+        push(forge, project, &[format!("{ours}:refs/heads/{branch}")]).await
+    } else {
+        Err(PortError::Conflict(format!(
+            "branch `{branch}` here and at {} have each gone on; in the checkout run: \
+             git pull --rebase {} {branch}, then try again",
+            url(forge, project),
+            url(forge, project)
+        )))
+    }
+}
+
+/// Where the default branch is once the copy and the shared repository agree.
+pub(super) async fn ours(forge: &GitForge, project: &ProjectId, branch: &str) -> PortResult<Commit> {
+    let name = format!("refs/heads/{branch}");
+    if let (Some(theirs), Some(ours)) =
+        (tip(forge, project, branch).await?, forge.copies.resolve(project, &name).await?)
+    {
+        forward(forge, project, branch, &theirs, &ours).await?;
+    }
+    let ours = forge.copies.resolve(project, &name).await?;
+    ours.ok_or_else(|| PortError::NotFound(format!("branch `{branch}` in the node's copy")))
+}
+
+/// Moves the default branch on, there first: what is not published is not merged.
+pub(super) async fn advance(
+    forge: &GitForge,
+    project: &ProjectId,
+    branch: &str,
+    old: &Commit,
+    new: &Commit,
+) -> PortResult<()> {
+    let name = format!("refs/heads/{branch}");
+    if forge.copies.is_ancestor(project, new, old).await? {
+        return Ok(());
+    }
+    push(forge, project, &[format!("{new}:{name}")]).await?;
+    forge.copies.set_ref(project, &name, new, Some(old)).await
+}
+
+/// What git answered, or that the repository is away.
+fn reached(answer: Answer, url: &str) -> PortResult<Vec<u8>> {
+    answer.good().map_err(|error| PortError::unavailable(format!("the repository {url}"), error))
+}

@@ -1,0 +1,74 @@
+//! The git forge: the suite, and what two nodes see of one shared repository.
+
+use crate::support::*;
+use ikigai_git::{GitForge, GitWorkspaces, Place};
+use ikigai_ports::forge::Mark;
+use ikigai_ports::testsuite::forge::{Scene, patch, suite};
+use ikigai_ports::{Forge, PortError, Workspaces};
+
+fn scene<'a>(world: &'a World, forge: &'a GitForge, checkout: &'a std::path::Path) -> Scene<'a> {
+    let project = world.project.clone();
+    Scene { forge, workspaces: &world.spaces, signer: &world.signer, project, checkout }
+}
+
+#[tokio::test]
+async fn a_folder_of_repositories_is_a_forge() {
+    let (world, _) = World::new(&[("a", "0\n")]).await;
+    let place = Place::Folder(world.dir.path().join("forge"));
+    let forge = GitForge::new(world.spaces.copies().clone(), place);
+    suite(&scene(&world, &forge, &world.checkout())).await;
+}
+
+#[tokio::test]
+async fn a_repository_that_is_there_is_a_forge() {
+    let (world, _) = World::new(&[("a", "0\n")]).await;
+    let shared = world.dir.path().join("shared.git");
+    std::fs::create_dir(&shared).unwrap();
+    git(&shared, &["init", "-q", "--bare", "-b", "main"]);
+    let place = Place::Remote(format!("file://{}", shared.display()));
+    let forge = GitForge::new(world.spaces.copies().clone(), place);
+    suite(&scene(&world, &forge, &world.checkout())).await;
+}
+
+#[tokio::test]
+async fn two_nodes_share_one_repository() {
+    let (world, base) = World::new(&[("a", "0\n")]).await;
+    let place = Place::Folder(world.dir.path().join("forge"));
+    let forge = GitForge::new(world.spaces.copies().clone(), place.clone());
+    let checkout = world.checkout();
+    let scene = scene(&world, &forge, &checkout);
+    forge.adopt(&world.project, &checkout).await.unwrap();
+    let (change, id) = patch(&scene, "T001", 1, &base, "a", "1\n").await;
+
+    let other = GitWorkspaces::new(world.dir.path().join("other"), AGENT).unwrap();
+    other.import(&world.project, &checkout, None).await.unwrap();
+    let theirs = GitForge::new(other.copies().clone(), place);
+    let seen = theirs.list(&world.project).await.unwrap();
+    assert_eq!((seen.len(), &seen[0].id, &seen[0].head), (1, &id, &change.head));
+    theirs.mark(&world.project, &id, Mark::Ready).await.unwrap();
+    theirs.comment(&world.project, &id, "from the other node").await.unwrap();
+    let text = ikigai_ports::forge::PatchText { title: "merge".into(), body: String::new() };
+    let merged = theirs.merge(&world.project, &id, &change.head, &text, &world.signer).await.unwrap();
+    assert_eq!(forge.list(&world.project).await.unwrap()[0].state, "merged");
+    assert_eq!(forge.merge(&world.project, &id, &change.head, &text, &world.signer).await.unwrap(), merged);
+    let log = git(
+        &world.dir.path().join("forge/shop.git"),
+        &["log", "--format=%s", &format!("refs/ikigai/meta/{id}")],
+    );
+    assert_eq!(log, "marked as merged\nfrom the other node\nmarked as open\nopened as a draft");
+}
+
+#[tokio::test]
+async fn a_repository_that_is_away_is_said_to_be() {
+    let (world, _) = World::new(&[("a", "0\n")]).await;
+    let place = Place::Remote(world.dir.path().join("nowhere").display().to_string());
+    let forge = GitForge::new(world.spaces.copies().clone(), place);
+    let away = forge.adopt(&world.project, &world.checkout()).await.unwrap_err();
+    assert!(matches!(&away, PortError::Unavailable { .. }), "{away:?}");
+    // A command is no place.
+    let canary = world.dir.path().join("canary");
+    let place = Place::Remote(format!("ext::touch {}", canary.display()));
+    let forge = GitForge::new(world.spaces.copies().clone(), place);
+    assert!(forge.adopt(&world.project, &world.checkout()).await.is_err());
+    assert!(!canary.exists());
+}
