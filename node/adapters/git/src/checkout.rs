@@ -38,9 +38,12 @@ pub struct GitCheckout {
 }
 
 impl GitCheckout {
-    /// Checkouts whose projects have their bare copies in `copies`.
-    pub fn new(copies: Copies) -> Self {
-        Self { copies, turn: Arc::default() }
+    /// Checkouts whose projects have their bare copies under `folder`.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn new(folder: PathBuf) -> PortResult<Self> {
+        Ok(Self { copies: Copies::open(&folder)?, turn: Arc::default() })
     }
 
     /// A call of git in `checkout` that runs no hook, filter, monitor or editor, as its owner.

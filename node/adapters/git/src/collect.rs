@@ -23,7 +23,7 @@ pub(crate) async fn collect(
 ) -> PortResult<Option<Change>> {
     checked(base)?;
     copies.existing(project)?;
-    let _held = copies.hold(project).await;
+    let _held = copies.hold(project).await?;
     let name = attempt_ref("attempts", &fence.attempt);
     let earlier = copies.resolve(project, &name).await?;
     if let Some(head) = &earlier {

@@ -6,25 +6,25 @@ use crate::names::Layout;
 use ikigai_ports::workspace::Commit;
 use ikigai_ports::{PortError, PortResult};
 use ikigai_types::ProjectId;
-use std::collections::HashMap;
+use std::fs::File;
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::OwnedMutexGuard;
 
-type Locks = Arc<Mutex<HashMap<ProjectId, Arc<tokio::sync::Mutex<()>>>>>;
+/// A project that is held: nobody else changes its branches until this is dropped.
+#[derive(Debug)]
+pub struct Held(#[expect(dead_code, reason = "the lock goes with the open file")] File);
 
-/// The bare copies under one folder; cheap to clone, clones share their locks.
+/// The bare copies under one folder; cheap to clone, and any number may be open on one folder.
 #[derive(Debug, Clone)]
 pub struct Copies {
     git: Git,
     layout: Layout,
-    locks: Locks,
 }
 
 impl Copies {
-    /// Uses `folder`, made if it is not there. One process at a time.
+    /// Uses `folder`, made if it is not there.
     ///
     /// # Errors
     /// When the folder cannot be written.
@@ -38,11 +38,12 @@ impl Copies {
             (layout.workspaces(), 0o711),
             (layout.staging(), 0o700),
             (layout.trash(), 0o700),
+            (layout.locks(), 0o700),
         ] {
             std::fs::DirBuilder::new().recursive(true).mode(mode).create(&dir).map_err(failed)?;
         }
         let git = Git::new(&layout.home()).map_err(failed)?;
-        Ok(Self { git, layout, locks: Locks::default() })
+        Ok(Self { git, layout })
     }
 
     /// The git program as this folder runs it.
@@ -65,13 +66,21 @@ impl Copies {
         self.git.bare(&self.path(project), verb)
     }
 
-    /// Holds `project` until dropped, against other holders in this process.
-    pub async fn hold(&self, project: &ProjectId) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
-            locks.entry(project.clone()).or_default().clone()
+    /// Holds `project` until dropped, against all other holders on this machine.
+    ///
+    /// # Errors
+    /// When the lock cannot be written.
+    pub async fn hold(&self, project: &ProjectId) -> PortResult<Held> {
+        let path = self.layout.locks().join(project.as_str());
+        let lock = move || -> io::Result<Held> {
+            let file = File::options().create(true).append(true).open(path)?;
+            rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
+            Ok(Held(file))
         };
-        lock.lock_owned().await
+        let held = tokio::task::spawn_blocking(lock)
+            .await
+            .map_err(|e| PortError::failed("waiting for a lock", e))?;
+        held.map_err(|e| PortError::failed(format!("locking project {project}"), e))
     }
 
     /// Makes the bare copy of `project` if it is not there; `format` is `sha1` or `sha256`.

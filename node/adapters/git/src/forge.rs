@@ -34,8 +34,18 @@ pub struct GitForge {
 }
 
 impl GitForge {
+    /// A forge for the projects whose bare copies are under `folder`, in a folder of its own there.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn new(folder: PathBuf) -> PortResult<Self> {
+        let copies = Copies::open(&folder)?;
+        let place = Place::Folder(copies.layout().forge());
+        Ok(Self { copies, place })
+    }
+
     /// A forge at `place`, pushed to from `copies`.
-    pub fn new(copies: Copies, place: Place) -> Self {
+    pub fn at(copies: Copies, place: Place) -> Self {
         Self { copies, place }
     }
 
@@ -71,7 +81,7 @@ impl Forge for GitForge {
 
     async fn adopt(&self, project: &ProjectId, checkout: &Path) -> PortResult<ForgeProject> {
         self.copies.existing(project)?;
-        let _held = self.copies.hold(project).await;
+        let _held = self.copies.hold(project).await?;
         let wanted = crate::import::head_branch(&self.copies, checkout).await?;
         let branch = remote::make(self, project, &wanted).await?;
         remote::sync(self, project).await?;
@@ -95,7 +105,7 @@ impl Forge for GitForge {
         text: &PatchText,
     ) -> PortResult<PatchId> {
         checked(&change.head)?;
-        let _held = self.copies.hold(project).await;
+        let _held = self.copies.hold(project).await?;
         remote::sync(self, project).await?;
         let patch = record::id(&self.copies, fence).await?;
         if record::read(&self.copies, project, &patch).await.is_ok() {
@@ -109,13 +119,13 @@ impl Forge for GitForge {
     }
 
     async fn comment(&self, project: &ProjectId, patch: &PatchId, body: &str) -> PortResult<()> {
-        let _held = self.copies.hold(project).await;
+        let _held = self.copies.hold(project).await?;
         let said = body.replace('\0', "").trim().to_owned();
         self.amend(project, patch, |_, events| (!events.contains(&said)).then(|| said.clone())).await
     }
 
     async fn mark(&self, project: &ProjectId, patch: &PatchId, mark: Mark) -> PortResult<()> {
-        let _held = self.copies.hold(project).await;
+        let _held = self.copies.hold(project).await?;
         let state = match mark {
             Mark::Ready => "open",
             Mark::Archived => "archived",
@@ -131,7 +141,7 @@ impl Forge for GitForge {
         text: &PatchText,
         signer: &dyn Signer,
     ) -> PortResult<Commit> {
-        let _held = self.copies.hold(project).await;
+        let _held = self.copies.hold(project).await?;
         remote::sync(self, project).await?;
         record::read(&self.copies, project, patch).await?;
         let branch = remote::branch(self, project).await?;
@@ -144,7 +154,7 @@ impl Forge for GitForge {
 
     async fn publish(&self, project: &ProjectId, commit: &Commit) -> PortResult<()> {
         checked(commit)?;
-        let _held = self.copies.hold(project).await;
+        let _held = self.copies.hold(project).await?;
         remote::sync(self, project).await?;
         let branch = remote::branch(self, project).await?;
         let ours = remote::ours(self, project, &branch).await?;
@@ -156,7 +166,7 @@ impl Forge for GitForge {
 
     async fn list(&self, project: &ProjectId) -> PortResult<Vec<Patch>> {
         self.copies.existing(project)?;
-        let _held = self.copies.hold(project).await;
+        let _held = self.copies.hold(project).await?;
         remote::sync(self, project).await?;
         let branch = remote::branch(self, project).await?;
         let tip = remote::tip(self, project, &branch).await?;

@@ -24,7 +24,7 @@ pub(crate) async fn import(
         Some(name) => name.to_owned(),
         None => head_branch(copies, &source).await?,
     };
-    let _held = copies.hold(project).await;
+    let _held = copies.hold(project).await?;
     copies.make(project, &format).await?;
     let fetch =
         copies.call(project, "fetch").args(["--quiet", "--no-tags", "--prune", "--no-write-fetch-head"]);

@@ -64,9 +64,19 @@ impl Layout {
         self.root.join("home")
     }
 
+    /// One lock per project.
+    pub fn locks(&self) -> PathBuf {
+        self.root.join("locks")
+    }
+
     /// Notes on changes of checkouts that are not committed yet.
     pub fn edits(&self) -> PathBuf {
         self.root.join("edits")
+    }
+
+    /// The repositories of the git forge, unless it is given another place.
+    pub fn forge(&self) -> PathBuf {
+        self.root.join("forge")
     }
 
     /// The bare copies.

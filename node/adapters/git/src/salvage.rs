@@ -29,7 +29,7 @@ pub(crate) async fn salvage(
     if !workspace.is_dir() {
         return Ok(None);
     }
-    let _held = copies.hold(project).await;
+    let _held = copies.hold(project).await?;
     let name = attempt_ref("salvage", &fence.attempt);
     let parent = uncollected(copies, project, fence, base).await?;
     let saved = attempt_ref("leftover", &fence.attempt);

@@ -5,4 +5,4 @@
 
 pub mod signer;
 
-pub use signer::{AttemptKeys, KeySigner, nid, node_id};
+pub use signer::{KeySigner, nid, node_id};

@@ -1,13 +1,10 @@
 //! The Signer port on ed25519 keys as Radicle holds them, and a node's id as Radicle writes it.
 
-use ikigai_ports::signer::Keys;
 use ikigai_ports::{PortError, PortResult, Rng, Signer};
-use ikigai_types::{Fence, NodeId};
+use ikigai_types::NodeId;
 use radicle_crypto::signature::Signer as Signing;
 use radicle_crypto::{PublicKey, Seed, Signature, Signer as Keyed, SigningKey};
-use ring::hmac;
 use std::fmt;
-use std::sync::Arc;
 
 /// Signs with a key in memory; the key is wiped when this is dropped.
 pub struct KeySigner(SigningKey);
@@ -49,30 +46,6 @@ impl fmt::Debug for KeySigner {
     }
 }
 
-/// One key per attempt, derived from the node's own: nothing is stored, and none can be told from another.
-pub struct AttemptKeys(hmac::Key);
-
-impl AttemptKeys {
-    /// Keys of the node whose own key belongs to `seed`.
-    pub fn from_seed(seed: [u8; 32]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, &seed))
-    }
-}
-
-impl Keys for AttemptKeys {
-    fn for_attempt(&self, fence: &Fence) -> Arc<dyn Signer> {
-        let tag = hmac::sign(&self.0, format!("ikigai attempt key 1\0{fence}").as_bytes());
-        let seed = tag.as_ref().try_into().expect("invariant: HMAC-SHA256 has 32 bytes");
-        Arc::new(KeySigner::from_seed(seed))
-    }
-}
-
-impl fmt::Debug for AttemptKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AttemptKeys([redacted])")
-    }
-}
-
 /// A node's id as Radicle writes it: `z6Mk…`.
 pub fn nid(node: &NodeId) -> String {
     PublicKey::from(*node.as_bytes()).to_human()
@@ -104,21 +77,6 @@ mod tests {
         assert!(key.verify(b"text", &signature).is_ok());
         assert!(key.verify(b"other", &signature).is_err());
         assert!(format!("{signer:?}").contains("redacted"));
-    }
-
-    #[test]
-    fn each_attempt_has_its_own_key_which_stays_the_same() {
-        let fence = |number, epoch| Fence {
-            attempt: ikigai_types::AttemptId { task: ikigai_types::TaskId::new("p.T1").unwrap(), number },
-            epoch: ikigai_types::Epoch(epoch),
-        };
-        let keys = AttemptKeys::from_seed([3; 32]);
-        let key = |number, epoch| keys.for_attempt(&fence(number, epoch)).public_key();
-        assert_eq!(key(1, 1), AttemptKeys::from_seed([3; 32]).for_attempt(&fence(1, 1)).public_key());
-        let own = KeySigner::from_seed([3; 32]).public_key();
-        let all = [own, key(1, 1), key(1, 2), key(2, 1)];
-        let distinct: std::collections::HashSet<_> = all.into_iter().collect();
-        assert_eq!(distinct.len(), all.len());
     }
 
     #[test]

@@ -15,7 +15,7 @@ const DONE: &str = "- [X] T001 a\n- [ ] T002 b\n";
 
 async fn world() -> (World, Commit, GitCheckout) {
     let (world, base) = World::new(&[(TASKS, OPEN), ("src/a", "1\n"), ("src/b", "1\n")]).await;
-    let own = GitCheckout::new(world.spaces.copies().clone());
+    let own = GitCheckout::new(world.dir.path().join("node")).unwrap();
     (world, base, own)
 }
 

@@ -14,8 +14,7 @@ fn scene<'a>(world: &'a World, forge: &'a GitForge, checkout: &'a std::path::Pat
 #[tokio::test]
 async fn a_folder_of_repositories_is_a_forge() {
     let (world, _) = World::new(&[("a", "0\n")]).await;
-    let place = Place::Folder(world.dir.path().join("forge"));
-    let forge = GitForge::new(world.spaces.copies().clone(), place);
+    let forge = GitForge::new(world.dir.path().join("node")).unwrap();
     suite(&scene(&world, &forge, &world.checkout())).await;
 }
 
@@ -26,7 +25,7 @@ async fn a_repository_that_is_there_is_a_forge() {
     std::fs::create_dir(&shared).unwrap();
     git(&shared, &["init", "-q", "--bare", "-b", "main"]);
     let place = Place::Remote(format!("file://{}", shared.display()));
-    let forge = GitForge::new(world.spaces.copies().clone(), place);
+    let forge = GitForge::at(world.spaces.copies().clone(), place);
     suite(&scene(&world, &forge, &world.checkout())).await;
 }
 
@@ -34,7 +33,7 @@ async fn a_repository_that_is_there_is_a_forge() {
 async fn two_nodes_share_one_repository() {
     let (world, base) = World::new(&[("a", "0\n")]).await;
     let place = Place::Folder(world.dir.path().join("forge"));
-    let forge = GitForge::new(world.spaces.copies().clone(), place.clone());
+    let forge = GitForge::at(world.spaces.copies().clone(), place.clone());
     let checkout = world.checkout();
     let scene = scene(&world, &forge, &checkout);
     forge.adopt(&world.project, &checkout).await.unwrap();
@@ -42,7 +41,7 @@ async fn two_nodes_share_one_repository() {
 
     let other = GitWorkspaces::new(world.dir.path().join("other"), AGENT).unwrap();
     other.import(&world.project, &checkout, None).await.unwrap();
-    let theirs = GitForge::new(other.copies().clone(), place);
+    let theirs = GitForge::at(other.copies().clone(), place);
     let seen = theirs.list(&world.project).await.unwrap();
     assert_eq!((seen.len(), &seen[0].id, &seen[0].head), (1, &id, &change.head));
     theirs.mark(&world.project, &id, Mark::Ready).await.unwrap();
@@ -62,13 +61,13 @@ async fn two_nodes_share_one_repository() {
 async fn a_repository_that_is_away_is_said_to_be() {
     let (world, _) = World::new(&[("a", "0\n")]).await;
     let place = Place::Remote(world.dir.path().join("nowhere").display().to_string());
-    let forge = GitForge::new(world.spaces.copies().clone(), place);
+    let forge = GitForge::at(world.spaces.copies().clone(), place);
     let away = forge.adopt(&world.project, &world.checkout()).await.unwrap_err();
     assert!(matches!(&away, PortError::Unavailable { .. }), "{away:?}");
     // A command is no place.
     let canary = world.dir.path().join("canary");
     let place = Place::Remote(format!("ext::touch {}", canary.display()));
-    let forge = GitForge::new(world.spaces.copies().clone(), place);
+    let forge = GitForge::at(world.spaces.copies().clone(), place);
     assert!(forge.adopt(&world.project, &world.checkout()).await.is_err());
     assert!(!canary.exists());
 }
