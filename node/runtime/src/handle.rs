@@ -23,6 +23,8 @@ use std::time::Duration;
 
 /// Where the node keeps that it takes no new work.
 const CORDONED: &[u8] = b"node/cordoned";
+/// How long `drain` waits, beyond the grace, for agents to be gone.
+const DRAIN_WAIT: Duration = Duration::from_secs(30);
 /// How long `accept` waits for the merge before it answers with what is so far.
 const MERGE_WAIT: Duration = Duration::from_secs(60);
 
@@ -100,7 +102,13 @@ impl NodeHandle for Handle {
             for fence in self.host.fences() {
                 let evict = ikigai_task::Command::Evict { grace };
                 // One that ended meanwhile needs no eviction.
-                let _ = self.owner.input(Input::Command(fence.attempt.task, evict)).await;
+                let _ = self.owner.input(Input::Command(fence.attempt.task.clone(), evict)).await;
+                // One whose result was taken stays for its editor only.
+                self.host.stop(&fence, grace, Reason::Evicted);
+            }
+            tokio::select! {
+                () = self.host.empty() => {}
+                () = self.parts.clock.sleep(Duration::from_secs(grace) + DRAIN_WAIT) => {}
             }
         }
         let looked = ikigai_task::Observation::CapacityChanged;
@@ -149,6 +157,11 @@ impl NodeHandle for Handle {
 }
 
 impl Handle {
+    /// The node's id.
+    pub const fn id(&self) -> NodeId {
+        self.node
+    }
+
     /// Takes up what the store says about new work.
     pub(crate) async fn restore_cordon(&self) -> ikigai_ports::PortResult<()> {
         self.host.cordon(self.parts.store.get(CORDONED).await?.is_some());

@@ -56,6 +56,7 @@ struct Shared {
     node: NodeId,
     owner: OwnerHandle,
     seats: Mutex<HashMap<Fence, Seat>>,
+    left: tokio::sync::Notify,
     cordoned: AtomicBool,
     image_missing: AtomicBool,
     tracker: TaskTracker,
@@ -76,6 +77,7 @@ impl Host {
             node: NodeId::from_bytes(parts.signer.public_key()),
             owner,
             seats: Mutex::default(),
+            left: tokio::sync::Notify::new(),
             cordoned: AtomicBool::new(false),
             image_missing: AtomicBool::new(options.needs_image && options.image.is_none()),
             tracker: tracker.clone(),
@@ -164,6 +166,17 @@ impl Host {
 
     pub(crate) fn stop(&self, fence: &Fence, grace: u64, reason: Reason) {
         self.order(fence, Order::Stop { grace, reason });
+    }
+
+    /// Waits until nothing runs here.
+    pub(crate) async fn empty(&self) {
+        loop {
+            let left = self.shared.left.notified();
+            if self.seats().is_empty() {
+                return;
+            }
+            left.await;
+        }
     }
 
     pub(crate) fn hold(&self, fence: &Fence, held: bool) {

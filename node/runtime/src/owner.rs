@@ -22,7 +22,7 @@ const BATCH: usize = 256;
 /// What the driver is asked.
 enum Ask {
     /// Handle an input; answer once what it caused is on disk.
-    Input(Input, oneshot::Sender<Result<(), Refusal>>),
+    Input(Box<Input>, oneshot::Sender<Result<(), Refusal>>),
     /// Look at the state.
     Look(Box<dyn FnOnce(&Owner) + Send>),
 }
@@ -54,7 +54,7 @@ impl OwnerHandle {
     /// Hands in an input; answered when what it caused is durable.
     pub(crate) async fn input(&self, input: Input) -> Result<(), Gone> {
         let (answer, answered) = oneshot::channel();
-        self.asks.send(Ask::Input(input, answer)).await.map_err(|_| Gone::Stopping)?;
+        self.asks.send(Ask::Input(Box::new(input), answer)).await.map_err(|_| Gone::Stopping)?;
         Ok(answered.await.map_err(|_| Gone::Stopping)??)
     }
 
@@ -147,7 +147,7 @@ impl Driver {
         let mut next = Some(first);
         while let Some(ask) = next {
             match ask {
-                Ask::Input(input, answer) => inputs.push((input, Some(answer))),
+                Ask::Input(input, answer) => inputs.push((*input, Some(answer))),
                 Ask::Look(look) => {
                     // A look sees what was handed in before it.
                     self.turn(std::mem::take(&mut inputs), stop).await;

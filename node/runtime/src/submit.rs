@@ -42,10 +42,10 @@ impl Handle {
         let proposal = match &request.source {
             SubmitSource::Feature { feature, ids, with_deps } => {
                 let read = project.feature(&self.parts, feature.as_deref()).await?;
-                self.from_feature(&project, &read, ids, *with_deps, &request)?
+                self.feature_tasks(&project, &read, ids, *with_deps, &request)?
             }
             SubmitSource::Text { text, story, parallel } => {
-                self.from_text(&project, text, story.as_deref(), *parallel, &request).await?
+                self.text_task(&project, text, story.as_deref(), *parallel, &request).await?
             }
         };
         self.check_prices(&proposal, &request)?;

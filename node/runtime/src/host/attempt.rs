@@ -68,6 +68,7 @@ impl Run {
                 () = self.all() => {}
             }
             self.shared.seats().remove(self.fence());
+            self.shared.left.notify_waiters();
             let _ = self.shared.owner.observe(Observation::CapacityChanged).await;
         }
         .instrument(span)

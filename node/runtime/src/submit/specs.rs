@@ -16,7 +16,7 @@ use std::path::Path;
 const TITLE: usize = 100;
 
 impl Handle {
-    pub(super) fn from_feature(
+    pub(super) fn feature_tasks(
         &self,
         project: &Project,
         feature: &Feature,
@@ -53,7 +53,7 @@ impl Handle {
     }
 
     /// A task in words: appended to the active feature, or on its own outside Spec-Kit.
-    pub(super) async fn from_text(
+    pub(super) async fn text_task(
         &self,
         project: &Project,
         text: &str,
@@ -83,7 +83,7 @@ impl Handle {
         let written = self.parts.checkout.write_if(checkout, file, &feature.hash, appended.text.into_bytes());
         written.await.map_err(view::problem)?;
         let feature = project.feature(&self.parts, Some(&folder)).await?;
-        self.from_feature(project, &feature, &[id], false, request)
+        self.feature_tasks(project, &feature, &[id], false, request)
     }
 
     async fn lone_spec(&self, project: &Project, text: &str, request: &SubmitRequest) -> Answer<TaskSpec> {

@@ -18,10 +18,10 @@ impl Run {
 
     /// Collects, saves the rest, and reports until the owner has answered.
     pub(super) async fn hand_over(&mut self, exit_code: Option<i32>, breach: Option<Breach>) {
-        if self.note.spec.linger_secs == 0 || breach.is_some() {
-            if let Ok(used) = self.shared.parts.gates.close(self.fence()).await {
-                self.note.usage = used;
-            }
+        if (self.note.spec.linger_secs == 0 || breach.is_some())
+            && let Ok(used) = self.shared.parts.gates.close(self.fence()).await
+        {
+            self.note.usage = used;
         }
         let (change, breach) = self.collect(breach).await;
         let failed = breach.is_some() || change.is_none();

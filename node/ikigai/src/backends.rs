@@ -1,0 +1,107 @@
+//! Which backend stands behind each port: the only place that names one.
+
+use crate::config::{Config, ModelConfig};
+use crate::home::Home;
+use crate::secrets::{ReferencedSecrets, is_there};
+use ikigai_docker::{DockerExecutor, DockerOptions};
+use ikigai_ports::{Executor, Forge, Logs, Model, PortError, PortResult, Store};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The store of a node that names none.
+pub const DEFAULT_STORE: &str = "sled";
+
+/// Constructor of a store in a folder.
+type OpenStore = fn(&Path) -> PortResult<Arc<dyn Store>>;
+
+/// Every store by name.
+pub const STORES: [(&str, OpenStore); 3] = [
+    ("sled", |folder| Ok(Arc::new(ikigai_sled::SledStore::open(folder.join("sled"))?))),
+    ("redb", |folder| Ok(Arc::new(ikigai_redb::RedbStore::open(folder.join("redb"))?))),
+    ("memory", |_| Ok(Arc::new(ikigai_memory::MemoryStore::new()))),
+];
+
+fn named<T: Copy>(what: &str, name: &str, table: &[(&'static str, T)]) -> PortResult<T> {
+    let known = || table.iter().map(|(n, _)| *n).collect::<Vec<_>>().join(", ");
+    let found = table.iter().find(|(n, _)| *n == name).map(|(_, t)| *t);
+    found.ok_or_else(|| PortError::Refused(format!("{what} `{name}` is not known: use one of {}", known())))
+}
+
+pub(crate) fn store(config: &Config, home: &Home) -> PortResult<Arc<dyn Store>> {
+    named("store", &config.store.backend, &STORES)?(&home.store())
+}
+
+pub(crate) fn logs(home: &Home) -> PortResult<Arc<dyn Logs>> {
+    {
+        let _ = home;
+        Ok(Arc::new(ikigai_memory::MemoryLogs::new()))
+    }
+}
+
+/// The executor that is configured. `auto` takes Docker, and says what to do when it does not answer: a
+/// weaker sandbox is never taken in silence.
+pub(crate) async fn executor(config: &Config, home: &Home) -> PortResult<Arc<dyn Executor>> {
+    let options = &config.executor;
+    match options.backend.as_str() {
+        "docker" | "auto" => {
+            let docker = DockerOptions { socket: options.socket.clone(), ..DockerOptions::default() };
+            Ok(Arc::new(DockerExecutor::connect(docker).await?))
+        }
+        "process" => {
+            let _ = home;
+            Err(PortError::Unsupported("process"))
+        }
+        other => {
+            let text = format!("executor `{other}` is not known: use docker, process or auto");
+            Err(PortError::Refused(text))
+        }
+    }
+}
+
+/// Every configured provider that has what it needs, by name.
+pub(crate) fn models(config: &Config) -> PortResult<BTreeMap<String, Arc<dyn Model>>> {
+    let mut models: BTreeMap<String, Arc<dyn Model>> = BTreeMap::new();
+    for (name, model) in &config.models {
+        match model {
+            ModelConfig::Scripted { script } => {
+                let text = std::fs::read_to_string(script)
+                    .map_err(|e| PortError::failed(format!("reading {}", script.display()), e))?;
+                models.insert(name.clone(), Arc::new(ikigai_models::ScriptedModel::load(&text)?));
+            }
+            ModelConfig::Responses { base_url, secret } => {
+                let options = ikigai_models::HttpModelOptions::new(name, base_url);
+                let options = match secret {
+                    Some(secret) if !is_there(secret) => {
+                        tracing::warn!(provider = name, secret, "no credential: the provider is left out");
+                        continue;
+                    }
+                    Some(secret) => options.with_secret(Arc::new(ReferencedSecrets), secret),
+                    None => options,
+                };
+                models.insert(name.clone(), Arc::new(ikigai_models::HttpModel::new(options)?));
+            }
+        }
+    }
+    Ok(models)
+}
+
+/// The forge that is configured. `auto` takes Radicle, and says what to do when its programs are not found.
+pub(crate) async fn forge(
+    config: &Config,
+    home: &Home,
+    seed: [u8; 32],
+    name: &str,
+) -> PortResult<Arc<dyn Forge>> {
+    match config.forge.backend.as_str() {
+        "git" => Ok(Arc::new(ikigai_git::GitForge::new(home.git())?)),
+        "radicle" | "auto" => {
+            let _ = (home, seed, name);
+            Err(PortError::Unsupported("radicle"))
+        }
+        other => {
+            let text = format!("forge `{other}` is not known: use radicle, git or auto");
+            Err(PortError::Refused(text))
+        }
+    }
+}

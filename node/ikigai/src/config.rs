@@ -1,0 +1,192 @@
+//! What a node is configured to be: files, then environment, then flags; and which layer won.
+
+mod layers;
+
+pub use layers::{Explained, Layers};
+
+use ikigai_types::price::Prices;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Why a configuration is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file is there but cannot be read.
+    #[error("{file} cannot be read")]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file is not TOML, or a value is not what its key wants.
+    #[error("{layer}: {message}")]
+    Invalid {
+        /// The file, `IKIGAI_…` variable or flag it is in.
+        layer: String,
+        /// What is wrong, with the line where there is one.
+        message: String,
+    },
+}
+
+/// The whole configuration; every field has a default that works on a lone machine.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The node itself.
+    pub node: NodeConfig,
+    /// The HTTP API.
+    pub http: HttpConfig,
+    /// Durable storage.
+    pub store: StoreConfig,
+    /// What runs workloads.
+    pub executor: ExecutorConfig,
+    /// Where patches go.
+    pub forge: ForgeConfig,
+    /// Model providers by name.
+    pub models: BTreeMap<String, ModelConfig>,
+    /// Prices by `<provider>/<model>`, in micro-USD per million tokens.
+    pub prices: Prices,
+    /// What a task gets that its submitter leaves open.
+    pub task: TaskConfig,
+}
+
+/// `[node]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NodeConfig {
+    /// Name for people; the host's name when absent.
+    pub name: Option<String>,
+    /// Tags, such as `{ gpu = "true" }`.
+    pub tags: BTreeMap<String, String>,
+    /// Workloads at once; one per core, at least two, when absent.
+    pub slots: Option<u64>,
+    /// CPU, in thousandths of a core, that tasks may use; all but half a core when absent.
+    pub cpu_millis: Option<u64>,
+    /// Bytes of memory that tasks may use; all but 1 GiB or a quarter, whichever is less, when absent.
+    pub memory_bytes: Option<u64>,
+    /// Seconds a lease is good for without being renewed.
+    pub lease_secs: Option<u64>,
+    /// Milliseconds of the first back-off after a fault.
+    pub backoff_ms: Option<u64>,
+}
+
+/// `[http]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpConfig {
+    /// Loopback address of the API and the editors; `"off"` for the Unix socket alone.
+    pub listen: String,
+}
+
+/// `[store]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// A name of `backends.rs`: `sled`, `redb` or `memory`.
+    pub backend: String,
+}
+
+/// `[executor]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExecutorConfig {
+    /// `docker`, `process`, or `auto`: Docker where its engine answers. `auto` never falls back in silence.
+    pub backend: String,
+    /// Unix socket of the Docker engine.
+    pub socket: Option<PathBuf>,
+    /// Agent image by digest (`sha256:…`).
+    pub image: Option<String>,
+    /// agentd on the host, for the process executor.
+    pub agentd: Option<PathBuf>,
+    /// Host folders the process executor shows its workloads read-only, such as the one with `codex`.
+    pub tools: Vec<PathBuf>,
+}
+
+/// `[forge]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ForgeConfig {
+    /// `radicle`, `git`, or `auto`: Radicle where its programs are found.
+    pub backend: String,
+    /// Folder with `rad`, `radicle-node` and `git-remote-rad`; the PATH when absent.
+    pub radicle_bin: Option<PathBuf>,
+    /// Where this node's Radicle node listens.
+    pub listen: SocketAddr,
+    /// Radicle nodes to connect to, as `<nid>@<host>:<port>`.
+    pub connect: Vec<String>,
+}
+
+/// `[models.<name>]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum ModelConfig {
+    /// Any endpoint that speaks the Responses API.
+    Responses {
+        /// Such as `https://api.openai.com/v1`.
+        base_url: String,
+        /// Where the credential is: `env:OPENAI_API_KEY` or `file:/path`. Never the credential itself.
+        #[serde(default)]
+        secret: Option<String>,
+    },
+    /// Answers from a script file: for demos and tests, never a model.
+    Scripted {
+        /// The script.
+        script: PathBuf,
+    },
+}
+
+/// `[task]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TaskConfig {
+    /// Agent CLI adapter.
+    pub adapter: Option<String>,
+    /// Model provider; the first configured one when absent.
+    pub provider: Option<String>,
+    /// Model.
+    pub model: Option<String>,
+    /// CPU asked of a node, in thousandths of a core.
+    pub cpu_millis: Option<u64>,
+    /// Memory asked of a node, and the limit of an attempt, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Bytes a workspace may hold.
+    pub disk_bytes: Option<u64>,
+    /// Seconds an attempt may run.
+    pub time_secs: Option<u64>,
+    /// Seconds an agent may be silent.
+    pub stall_secs: Option<u64>,
+    /// Attempts blamed on the agent.
+    pub max_attempts: Option<u32>,
+    /// Seconds an agent stays for its editor.
+    pub linger_secs: Option<u64>,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:7420".to_owned() }
+    }
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { backend: crate::backends::DEFAULT_STORE.to_owned() }
+    }
+}
+
+impl Default for ExecutorConfig {
+    fn default() -> Self {
+        let backend = "auto".to_owned();
+        Self { backend, socket: None, image: None, agentd: None, tools: Vec::new() }
+    }
+}
+
+impl Default for ForgeConfig {
+    fn default() -> Self {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 8776));
+        Self { backend: "auto".to_owned(), radicle_bin: None, listen, connect: Vec::new() }
+    }
+}

@@ -1,0 +1,93 @@
+//! A node that runs: its handle, its listeners, its end.
+
+use crate::builder::{BuildError, NodeBuilder};
+use crate::home::{Home, Lock};
+use crate::hosts::Editors;
+use ikigai_editor::EditorProxy;
+use ikigai_http::{Api, ApiOptions, AuthOptions, Listener};
+use ikigai_ports::NodeHandle;
+use ikigai_runtime::Running;
+use ikigai_types::NodeId;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// How long a stopping node's own tasks get.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A running node. There is no global state: a process may have several, each with a home of its own.
+#[derive(Debug)]
+pub struct Node {
+    home: Home,
+    running: Running,
+    stop: CancellationToken,
+    server: JoinHandle<()>,
+    listen: Option<SocketAddr>,
+    _lock: Lock,
+}
+
+/// What a node is served from.
+pub(crate) struct Serving {
+    pub(crate) home: Home,
+    pub(crate) lock: Lock,
+    pub(crate) running: Running,
+    pub(crate) editor: Arc<EditorProxy>,
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+impl Node {
+    /// Begins a node.
+    pub fn builder() -> NodeBuilder {
+        NodeBuilder::default()
+    }
+
+    pub(crate) async fn serve(serving: Serving) -> Result<Self, BuildError> {
+        let Serving { home, lock, running, editor, listen } = serving;
+        let token = ikigai_http::auth::load_or_create(&home.token())
+            .map_err(|source| BuildError::Home { folder: home.path().to_owned(), source })?;
+        let mut listeners = vec![Listener::unix(&home.socket()).await?];
+        if let Some(address) = listen {
+            listeners.push(Listener::tcp(address).await?);
+        }
+        let auth = AuthOptions { token: Some(token), hosts: Vec::new() };
+        let options = ApiOptions { auth, fallback: Some(Arc::new(Editors(editor))) };
+        let api = Api::new(Arc::new(running.handle().clone()), options);
+        let stop = CancellationToken::new();
+        let server = tokio::spawn(api.serve(listeners, stop.clone()));
+        Ok(Self { home, running, stop, server, listen, _lock: lock })
+    }
+
+    /// What can be asked of it.
+    pub fn handle(&self) -> Arc<dyn NodeHandle> {
+        Arc::new(self.running.handle().clone())
+    }
+
+    /// Its id.
+    pub fn id(&self) -> NodeId {
+        self.running.handle().id()
+    }
+
+    /// The Unix socket of its API.
+    pub fn socket(&self) -> PathBuf {
+        self.home.socket()
+    }
+
+    /// The loopback address of its API and editors, if it has one.
+    pub const fn listen(&self) -> Option<SocketAddr> {
+        self.listen
+    }
+
+    /// Ends it. Its agents go on in their containers and are found again by the next start.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        if !self.running.stop(GRACE).await {
+            tracing::warn!("some of the node's tasks did not end in time");
+        }
+        if tokio::time::timeout(GRACE, self.server).await.is_err() {
+            tracing::warn!("the API did not end in time");
+        }
+    }
+}
