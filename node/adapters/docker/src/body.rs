@@ -23,8 +23,9 @@ pub struct HostMount {
     pub read_only: bool,
 }
 
-/// Open files a workload may have: an editor server watches many.
-const OPEN_FILES: i64 = 65_536;
+/// Open files a workload may have: an editor server watches many. A container that has no rights cannot be
+/// given more than its engine has, so this stays below what engines are started with.
+const OPEN_FILES: i64 = 16_384;
 
 /// Size of `/dev/shm`: what the engine itself grants.
 const SHARED_MEMORY: i64 = 64 << 20;

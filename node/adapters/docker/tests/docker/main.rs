@@ -1,0 +1,5 @@
+//! The Docker executor against a real engine.
+#![allow(clippy::unwrap_used)] // Helpers of tests fail by panicking.
+
+mod conformance;
+mod engine;
