@@ -140,3 +140,10 @@ async fn a_delay_comes_before_the_step_and_after_the_first_event() {
     assert!(stream.try_next().await.unwrap().unwrap().starts_with(b"event: response.output_item.done"));
     assert!(start.elapsed().as_millis() >= 5000);
 }
+
+#[tokio::test]
+async fn the_example_is_a_script() {
+    let model = ScriptedModel::load(include_str!("../examples/script.toml")).unwrap();
+    let first = call(&model, 1, prompt("Task: T003\nAttempt: 1", 1)).await;
+    assert_eq!((first.status, first.retry_after), (429, Some(2)));
+}

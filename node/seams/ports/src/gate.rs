@@ -23,6 +23,7 @@ pub trait Gates: fmt::Debug + Send + Sync + 'static {
     async fn open(&self, fence: &Fence, agent: &str, folder: &Path, policy: GatePolicy) -> PortResult<()>;
 
     /// Ends the gate and its connections, and answers what the attempt used in all. Idempotent.
+    /// [`crate::PortError::NotFound`] when it was never open in this process: nothing was used since then.
     async fn close(&self, fence: &Fence) -> PortResult<Usage>;
 
     /// A stream to the editor inside the workload called `agent`; agentd starts the editor when it is the

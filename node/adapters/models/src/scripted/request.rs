@@ -52,6 +52,9 @@ struct Part {
 struct Tool {
     #[serde(default)]
     name: Option<String>,
+    /// Those of a namespace.
+    #[serde(default)]
+    tools: Many<Tool>,
 }
 
 /// Where the conversation stands.
@@ -111,14 +114,17 @@ impl Request {
     /// The tool to run commands with, if one is offered.
     pub(super) fn shell(&self) -> Option<Shell> {
         let late = self.input.0.iter().flat_map(|item| &item.tools.0);
-        let names: Vec<&str> = self.tools.0.iter().chain(late).filter_map(|t| t.name.as_deref()).collect();
+        let offered: Vec<&Tool> = self.tools.0.iter().chain(late).collect();
         let known = [
             ("exec_command", Shell::ExecCommand),
             ("shell_command", Shell::Line),
             ("shell", Shell::Argv),
             ("exec", Shell::CodeMode),
         ];
-        known.into_iter().find(|(name, _)| names.contains(name)).map(|(_, shell)| shell)
+        known
+            .into_iter()
+            .find(|(name, _)| offered.iter().any(|tool| tool.offers(name)))
+            .map(|(_, shell)| shell)
     }
 
     /// Characters of everything a model would read.
@@ -144,6 +150,12 @@ impl Item {
     fn marker(&self, name: &str) -> Option<&str> {
         let mut lines = self.content.0.iter().flat_map(|part| part.text().lines());
         lines.find_map(|line| line.strip_prefix(name)).map(str::trim).filter(|word| !word.is_empty())
+    }
+}
+
+impl Tool {
+    fn offers(&self, name: &str) -> bool {
+        self.name.as_deref() == Some(name) || self.tools.0.iter().any(|tool| tool.offers(name))
     }
 }
 
@@ -183,7 +195,7 @@ impl From<&str> for Part {
 
 impl From<&str> for Tool {
     fn from(name: &str) -> Self {
-        Self { name: Some(name.to_owned()) }
+        Self { name: Some(name.to_owned()), ..Self::default() }
     }
 }
 
