@@ -1,1 +1,15 @@
 //! A node handle over HTTP: what the command line talks through.
+//!
+//! Knows how to reach a node by its Unix socket or by loopback HTTP with a token, and how to go on after a
+//! break; deliberately knows nothing of what tasks mean. Start reading at [`node`], then [`resume`].
+#![deny(missing_docs)]
+
+pub mod node;
+pub mod place;
+
+mod call;
+mod resume;
+mod sse;
+mod target;
+
+pub use node::RemoteNode;

@@ -3,6 +3,7 @@
 use super::App;
 use super::extract::Params;
 use super::streams::{self, Gone, KEEP_ALIVE, Pipe, last_event_id, wants_sse};
+use crate::api::Shared;
 use crate::frames::Frame;
 use crate::reply::{Failure, Reply};
 use axum::extract::{Path, State};
@@ -12,9 +13,9 @@ use futures::stream::BoxStream;
 use http::HeaderMap;
 use ikigai_ports::node::Answer;
 use ikigai_types::AttemptId;
-use ikigai_wire::api::LogEntry;
+use ikigai_wire::api::{LogEntry, TaskView};
 use serde::Deserialize;
-use tokio_util::sync::CancellationToken;
+use std::sync::Arc;
 
 /// Query of logs.
 #[derive(Debug, Default, Deserialize)]
@@ -45,7 +46,7 @@ pub(super) async fn logs(
     };
     let attempt = AttemptId { task: task.id, number };
     let lines = app.handle.logs(&attempt, from, query.follow).await?;
-    let writer = Writer { sse, numbers: Numbers::new(from), stop: app.stop.clone() };
+    let writer = Writer { sse, follow: query.follow, numbers: Numbers::new(from), attempt, app: app.clone() };
     let kind = if sse { "text/event-stream" } else { "application/x-ndjson" };
     Ok(streams::answer(kind, |pipe| async move { writer.run(&pipe, lines).await }))
 }
@@ -57,8 +58,10 @@ fn number_after(id: &str) -> Result<u64, Failure> {
 
 struct Writer {
     sse: bool,
+    follow: bool,
     numbers: Numbers,
-    stop: CancellationToken,
+    attempt: AttemptId,
+    app: Arc<Shared>,
 }
 
 impl Writer {
@@ -68,7 +71,7 @@ impl Writer {
         loop {
             let next = tokio::select! {
                 () = pipe.gone() => return,
-                () = self.stop.cancelled() => return pipe.cut("the node stops").await,
+                () = self.app.stop.cancelled() => return pipe.cut("the node stops").await,
                 _ = beat.tick(), if self.sse => match pipe.send(Bytes::from_static(b": keep-alive\n\n")).await {
                     Ok(()) => continue,
                     Err(Gone) => return,
@@ -78,16 +81,25 @@ impl Writer {
             let done = match next {
                 Some(Ok(entry)) => self.entry(pipe, entry).await.is_err(),
                 Some(Err(problem)) => return pipe.cut(&problem.message).await,
-                None => {
-                    if self.sse {
-                        let _ = pipe.send(Frame::new("end", None, "{}".into()).bytes()).await;
-                    }
-                    true
-                }
+                None => return self.end(pipe).await,
             };
             if done {
                 return;
             }
+        }
+    }
+
+    /// Says that this was the end, when it was: a source that dried up because the node stops is a break.
+    async fn end(&self, pipe: &Pipe) {
+        if self.follow {
+            let task = self.app.handle.task(self.attempt.task.as_str()).await;
+            let over = |t: &TaskView| t.attempts.iter().any(|a| a.id == self.attempt && a.phase == "ended");
+            if !task.is_ok_and(|t| over(&t)) {
+                return pipe.cut("the attempt has not ended").await;
+            }
+        }
+        if self.sse {
+            let _ = pipe.send(Frame::new("end", None, "{}".into()).bytes()).await;
         }
     }
 

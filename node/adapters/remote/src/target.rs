@@ -1,0 +1,157 @@
+//! The other end: a Unix socket, or loopback HTTP with a token.
+
+use ikigai_wire::api::{Code, Problem};
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Where a node is.
+#[derive(Clone)]
+pub(crate) enum Target {
+    Unix(PathBuf),
+    Http { host: String, port: u16, token: String },
+}
+
+/// A connection of either kind.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+// === impl Target ===
+
+impl Target {
+    /// Reads `http://host:port`; without TLS, only a loopback host is sent a token.
+    pub(crate) fn http(base: &str, token: &str) -> Result<Self, Problem> {
+        let wrong = |text: String| Problem::new(Code::Usage, text, "use http://127.0.0.1:7420");
+        let rest = base.strip_prefix("http://").map(|r| r.trim_end_matches('/'));
+        let rest = rest.filter(|r| !r.contains(['/', '@', '?', '#']));
+        let authority = rest.ok_or_else(|| wrong(format!("`{base}` is not the address of a node")))?;
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !host.ends_with(':') && !authority.ends_with(']') => {
+                (host, port.parse().map_err(|_| wrong(format!("`{port}` is not a port")))?)
+            }
+            _ => (authority, 7420),
+        };
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        if bare != "localhost" && !bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()) {
+            let hint = "forward the port with: ssh -L 7420:127.0.0.1:7420 <machine>";
+            return Err(Problem::new(
+                Code::Denied,
+                format!("{host} is not this machine, and there is no TLS yet"),
+                hint,
+            ));
+        }
+        if token.trim().is_empty() || !token.trim().bytes().all(|b| b.is_ascii_graphic()) {
+            let hint = "name the file with --token-file or IKIGAI_TOKEN_FILE";
+            return Err(Problem::new(Code::Unauthenticated, "the token cannot be used", hint));
+        }
+        Ok(Self::Http { host: host.to_owned(), port, token: token.trim().to_owned() })
+    }
+
+    pub(crate) async fn connect(&self) -> Result<Box<dyn Stream>, Problem> {
+        let connecting = async {
+            Ok::<Box<dyn Stream>, io::Error>(match self {
+                Self::Unix(path) => Box::new(UnixStream::connect(path).await?),
+                Self::Http { host, port, .. } => {
+                    let bare = host.trim_start_matches('[').trim_end_matches(']');
+                    let stream = TcpStream::connect((bare, *port)).await?;
+                    stream.set_nodelay(true)?;
+                    Box::new(stream)
+                }
+            })
+        };
+        match tokio::time::timeout(CONNECT, connecting).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) => Err(self.refused(&error)),
+            Err(_) => {
+                Err(Problem::new(Code::Unreachable, format!("{self} does not answer"), "run: ikigai doctor"))
+            }
+        }
+    }
+
+    fn refused(&self, error: &io::Error) -> Problem {
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                Problem::new(Code::Unreachable, format!("no node answers on {self}"), "run: ikigai up")
+            }
+            io::ErrorKind::PermissionDenied => {
+                let text = format!("{self} belongs to another user");
+                Problem::new(Code::Unauthenticated, text, "run this as the user that runs the node")
+            }
+            _ => {
+                Problem::new(Code::Unreachable, format!("cannot reach {self}: {error}"), "run: ikigai doctor")
+            }
+        }
+    }
+
+    /// What Host says.
+    pub(crate) fn host(&self) -> String {
+        match self {
+            Self::Unix(_) => "localhost".into(),
+            Self::Http { host, port, .. } => format!("{host}:{port}"),
+        }
+    }
+
+    pub(crate) fn bearer(&self) -> Option<String> {
+        match self {
+            Self::Unix(_) => None,
+            Self::Http { token, .. } => Some(format!("Bearer {token}")),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => path.display().fmt(f),
+            Self::Http { host, port, .. } => write!(f, "http://{host}:{port}"),
+        }
+    }
+}
+
+/// Without the token.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Target({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_gets_the_token() {
+        for (base, place) in [
+            ("http://127.0.0.1:7420", "http://127.0.0.1:7420"),
+            ("http://localhost:81/", "http://localhost:81"),
+            ("http://localhost", "http://localhost:7420"),
+            ("http://[::1]:7420", "http://[::1]:7420"),
+            ("http://[::1]", "http://[::1]:7420"),
+        ] {
+            assert_eq!(Target::http(base, "t").unwrap().to_string(), place);
+        }
+        for base in [
+            "https://localhost",
+            "localhost:7420",
+            "http://box.lan:7420",
+            "http://localhost@evil:1",
+            "http://10.0.0.1:7420",
+            "http://localhost:x",
+            "http://localhost/v1",
+            "http://localhost.evil.example",
+            "http://",
+        ] {
+            assert!(Target::http(base, "t").is_err(), "{base}");
+        }
+        assert!(Target::http("http://localhost", " ").is_err());
+        assert!(Target::http("http://localhost", "a\nb").is_err());
+        assert!(!format!("{:?}", Target::http("http://localhost", "hush").unwrap()).contains("hush"));
+    }
+}
