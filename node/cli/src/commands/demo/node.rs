@@ -1,0 +1,157 @@
+//! The demo's node: started by `ikigai up`, spoken to by the commands a person would type.
+
+use super::programs::Programs;
+use super::seed::Seed;
+use super::{Place, failed, run};
+use ikigai_ports::NodeHandle;
+use ikigai_remote::RemoteNode;
+use ikigai_wire::api::{Code, Problem};
+use std::path::{Path, PathBuf};
+
+/// Who answers the agents' model calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Model {
+    /// The script that belongs to the feature.
+    Scripted,
+    /// An endpoint of the user's.
+    Responses { base_url: String, model: String },
+}
+
+/// A real model when there is a key for one, the script otherwise.
+pub(super) fn model() -> Model {
+    let set = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+    match set("OPENAI_API_KEY") {
+        Some(_) => Model::Responses {
+            base_url: set("OPENAI_BASE_URL").unwrap_or_else(|| "https://api.openai.com/v1".to_owned()),
+            model: set("OPENAI_MODEL").unwrap_or_else(|| "gpt-5.5".to_owned()),
+        },
+        None => Model::Scripted,
+    }
+}
+
+impl Model {
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Scripted => {
+                "No OPENAI_API_KEY is set: the agents are the real Codex CLI, but what answers it is a \
+                script\nthat belongs to the feature, not a model. Tokens are counted, they cost nothing."
+                    .to_owned()
+            }
+            Self::Responses { base_url, model } => {
+                format!("The agents' model is {model} at {base_url}; its calls cost what your provider asks.")
+            }
+        }
+    }
+
+    fn config(&self, place: &Place) -> String {
+        match self {
+            Self::Scripted => format!(
+                "[models.scripted]\nkind = \"scripted\"\nscript = {:?}\n\n[prices]\n\"scripted/*\" = {{ input = 0, output = 0 }}\n\n\
+                 [task]\nprovider = \"scripted\"\n",
+                place.script()
+            ),
+            Self::Responses { base_url, model } => format!(
+                "[models.openai]\nkind = \"responses\"\nbase_url = {base_url:?}\nsecret = \"env:OPENAI_API_KEY\"\n\n\
+                 [task]\nprovider = \"openai\"\nmodel = {model:?}\n"
+            ),
+        }
+    }
+}
+
+/// The running node.
+#[derive(Debug)]
+pub(super) struct DemoNode {
+    home: PathBuf,
+    project: PathBuf,
+    programs: Programs,
+    real: bool,
+    /// Asked directly where a person would watch.
+    pub(super) handle: RemoteNode,
+}
+
+/// Configures and starts it.
+pub(super) async fn start(
+    place: &Place,
+    programs: &Programs,
+    seed: &Seed,
+    model: &Model,
+) -> Result<DemoNode, Problem> {
+    let listen = if is_free(7420) { 7420 } else { free_port()? };
+    let text = format!(
+        "[node]\nname = \"demo\"\nbackoff_ms = 1000\n\n[http]\nlisten = \"127.0.0.1:{listen}\"\n\n\
+         [executor]\nbackend = \"docker\"\nimage = {:?}\n\n\
+         [forge]\nbackend = \"radicle\"\nradicle_bin = {:?}\nlisten = \"127.0.0.1:{}\"\nconnect = [{:?}]\n\n{}",
+        programs.image,
+        programs.radicle,
+        free_port()?,
+        seed.address,
+        model.config(place),
+    );
+    std::fs::write(place.config(), text).map_err(|e| failed("write the configuration", e))?;
+    let node = DemoNode {
+        home: place.home(),
+        project: place.project(),
+        programs: programs.clone(),
+        real: *model != Model::Scripted,
+        handle: RemoteNode::unix(place.home().join("ikigai.sock")),
+    };
+    let config = place.config();
+    node.typed(&["up", "--detach", "--config", &config.display().to_string()]).await?;
+    Ok(node)
+}
+
+impl DemoNode {
+    /// Runs a command of this program in the project, shown as it would be typed.
+    pub(super) async fn typed(&self, args: &[&str]) -> Result<(), Problem> {
+        eprintln!("\n  $ ikigai {}", args.join(" "));
+        let mut all: Vec<&str> = args.to_vec();
+        if self.real && args.starts_with(&["task", "new"]) {
+            all.push("--allow-unknown-price");
+        }
+        let program = std::env::current_exe().map_err(|e| failed("find this program", e))?;
+        let mut command = tokio::process::Command::new(program);
+        command.args(&all).current_dir(&self.project).env("IKIGAI_HOME", &self.home);
+        command.env("PATH", self.programs.path()).stdin(std::process::Stdio::null());
+        let status = command.status().await.map_err(|e| failed(args[0], e))?;
+        // `plan` ends with 9 when there is something to do.
+        if status.success() || (args[0] == "plan" && status.code() == Some(9)) {
+            return Ok(());
+        }
+        Err(failed(&format!("ikigai {}", args.join(" ")), status))
+    }
+
+    async fn rad(&self, args: &[&str]) -> Result<String, Problem> {
+        let home = self.home.join("radicle").display().to_string();
+        let path = self.programs.path();
+        let env =
+            [("RAD_HOME", home.as_str()), ("RAD_PASSPHRASE", ""), ("NO_COLOR", "1"), ("PATH", path.as_str())];
+        run(&self.programs.radicle("rad"), args, &self.project, &env).await
+    }
+
+    /// The project's Radicle id.
+    pub(super) async fn rid(&self) -> Result<String, Problem> {
+        let url = run(Path::new("git"), &["remote", "get-url", "rad"], &self.project, &[]).await?;
+        let id = url.trim_start_matches("rad://").split('/').next().unwrap_or_default().to_owned();
+        Ok(format!("rad:{id}"))
+    }
+
+    /// This node's Radicle id.
+    pub(super) async fn nid(&self) -> Result<String, Problem> {
+        self.rad(&["node", "status", "--only", "nid"]).await
+    }
+
+    /// Tasks as they are now.
+    pub(super) async fn tasks(&self) -> Result<Vec<ikigai_wire::api::TaskView>, Problem> {
+        Ok(self.handle.snapshot(ikigai_wire::api::Filter::default()).await?.tasks)
+    }
+}
+
+fn is_free(port: u16) -> bool {
+    std::net::TcpListener::bind(("127.0.0.1", port)).is_ok()
+}
+
+/// A port nobody listens on now.
+pub(super) fn free_port() -> Result<u16, Problem> {
+    let bound = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr());
+    bound.map(|a| a.port()).map_err(|e| Problem::plain(Code::Failed, format!("no free port: {e}")))
+}

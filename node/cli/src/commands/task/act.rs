@@ -1,0 +1,144 @@
+//! `ikigai task stop|pause|resume|retry|adopt`
+
+use crate::args::{Dry, Waiting};
+use crate::completion::tasks;
+use crate::env::Env;
+use crate::resolve;
+use crate::run::Outcome;
+use crate::{views, wait};
+use clap::Args;
+use clap_complete::ArgValueCandidates;
+use ikigai_wire::api::{Code, Command, Problem, TaskView};
+
+/// Which tasks, and how to go about it.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// T012, 001-shop/T012 or a whole id
+    #[arg(required = true, value_name = "TASK", add = ArgValueCandidates::new(tasks))]
+    tasks: Vec<String>,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    dry: Dry,
+}
+
+/// Ends tasks for good; work that is not pushed is saved first
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ikigai task stop T012 T013\n  ikigai task stop T012 --dry-run")]
+pub(crate) struct Stop {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Holds tasks where they are
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ikigai task pause T012")]
+pub(crate) struct Pause {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Lets paused tasks go on
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ikigai task resume T012")]
+pub(crate) struct Resume {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Starts a new attempt of failed, lost or rejected tasks
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ikigai task retry T012 --wait --timeout 30m")]
+pub(crate) struct Retry {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Makes this node the owner of tasks whose owner is gone
+#[derive(Debug, Args)]
+#[command(after_help = "What the old owner still does is refused from then on.\n\n\
+    Example:\n  ikigai task adopt T012 --force")]
+pub(crate) struct Adopt {
+    #[command(flatten)]
+    which: Which,
+    /// Yes, although the owner may come back
+    #[arg(long)]
+    force: bool,
+}
+
+impl Stop {
+    pub(crate) async fn run(self, env: &Env) -> Outcome {
+        act(env, &self.which, "stop", &Command::Stop).await
+    }
+}
+
+impl Pause {
+    pub(crate) async fn run(self, env: &Env) -> Outcome {
+        act(env, &self.which, "pause", &Command::Pause).await
+    }
+}
+
+impl Resume {
+    pub(crate) async fn run(self, env: &Env) -> Outcome {
+        act(env, &self.which, "resume", &Command::Resume).await
+    }
+}
+
+impl Retry {
+    pub(crate) async fn run(self, env: &Env) -> Outcome {
+        act(env, &self.which, "retry", &Command::Retry).await
+    }
+}
+
+impl Adopt {
+    pub(crate) async fn run(self, env: &Env) -> Outcome {
+        if !self.force {
+            let text = "the owner may come back and find its task taken";
+            return Err(Problem::new(Code::Denied, text, "if it is gone for good, say so with --force"));
+        }
+        act(env, &self.which, "adopt", &Command::Adopt).await
+    }
+}
+
+/// Resolves every name before the first command is sent, so that a typo changes nothing.
+async fn act(env: &Env, which: &Which, verb: &str, command: &Command) -> Outcome {
+    let node = env.node()?;
+    let mut tasks = Vec::new();
+    for name in &which.tasks {
+        tasks.push(resolve::task(&*node, env, name).await?);
+    }
+    if which.dry.dry_run {
+        let line = |t: &TaskView| format!("would {verb} {} ({})", t.short, views::state(t));
+        env.out.lines(&tasks.iter().map(line).collect::<Vec<_>>())?;
+        return Ok(0);
+    }
+    let mut done = Vec::new();
+    for task in &tasks {
+        done.push(node.command(&task.id, command.clone()).await?);
+    }
+    if which.waiting.wait {
+        let ids: Vec<_> = done.iter().map(|t| t.id.clone()).collect();
+        let limit = which.waiting.timeout.map(|s| s.0);
+        done = wait::until(&*node, &ids, limit, |t| reached(command, t)).await?;
+    }
+    show(env, done)?;
+    Ok(0)
+}
+
+/// Whether what `command` is for came true, or cannot any more.
+fn reached(command: &Command, task: &TaskView) -> bool {
+    let aim = match command {
+        Command::Pause => "paused",
+        Command::Resume => "running",
+        _ => return wait::is_settled(task),
+    };
+    task.state == aim || wait::is_settled(task)
+}
+
+/// One task as itself, several as a list.
+pub(crate) fn show(env: &Env, done: Vec<TaskView>) -> Result<(), Problem> {
+    match &done[..] {
+        [task] => env.out.one(task, || vec![format!("{} is {}", task.short, views::state(task))]),
+        _ => env.out.list(done, env.now()),
+    }
+}

@@ -1,0 +1,214 @@
+//! `ikigai task new`
+
+use crate::args::{Dry, Waiting};
+use crate::commands::plan;
+use crate::env::Env;
+use crate::human::{Bytes, Cores, Span};
+use crate::project::Project;
+use crate::run::Outcome;
+use crate::wait;
+use clap::Args;
+use ikigai_ports::NodeHandle;
+use ikigai_types::{Resources, Selector};
+use ikigai_wire::api::{Code, Problem, SubmitRequest, SubmitSource, SubmitView, TaskOptions};
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// Gives tasks to the mesh: every open one of the active feature, those named, or a new one in words
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ikigai task new\n  ikigai task new T012 T013 --with-deps --wait\n  \
+    ikigai task new \"Add a dark theme\" --story US2 --verify \"make test\"")]
+pub(crate) struct New {
+    /// Task ids (T012), or a text in quotes; nothing: every open task of the feature
+    #[arg(value_name = "ID|TEXT")]
+    what: Vec<String>,
+    /// Also the open tasks that the ids depend on
+    #[arg(long)]
+    with_deps: bool,
+    /// Story of a new task in words
+    #[arg(long, value_name = "US1")]
+    story: Option<String>,
+    /// Marks a new task in words [P]: it touches files that no other task does
+    #[arg(long)]
+    parallel: bool,
+    /// Feature (001-shop) in place of the active one
+    #[arg(long, value_name = "FEATURE")]
+    feature: Option<String>,
+    #[command(flatten)]
+    how: How,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    dry: Dry,
+}
+
+/// How the tasks are run; what is not said comes from the configuration.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How they are run")]
+struct How {
+    /// Check command in place of the project's (again for more)
+    #[arg(long, value_name = "CMD")]
+    verify: Vec<String>,
+    /// Agent CLI (codex, command)
+    #[arg(long)]
+    adapter: Option<String>,
+    /// Model provider
+    #[arg(long)]
+    provider: Option<String>,
+    /// Model
+    #[arg(long)]
+    model: Option<String>,
+    /// Tags a node must carry (gpu=true,region=eu)
+    #[arg(long, value_name = "TAGS")]
+    requires: Option<Selector>,
+    /// Cores each task asks for (0.5, 2)
+    #[arg(long)]
+    cpu: Option<Cores>,
+    /// Memory each task asks for (2GiB)
+    #[arg(long)]
+    memory: Option<Bytes>,
+    /// Attempts at most
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    max_attempts: Option<u32>,
+    /// How long an agent stays for its editor after it is done (10m)
+    #[arg(long, value_name = "TIME")]
+    linger: Option<Span>,
+    /// Go on although the model's price is not known
+    #[arg(long)]
+    allow_unknown_price: bool,
+}
+
+impl New {
+    pub(crate) async fn run(self, env: &Env) -> Outcome {
+        let (project, source) = self.source(env)?;
+        let request = SubmitRequest {
+            project: project.text()?,
+            source,
+            options: self.how.options(),
+            dry_run: self.dry.dry_run,
+            idempotency_key: Some(random_key()),
+        };
+        let node = env.node()?;
+        let answer = node.submit(request).await?;
+        if self.dry.dry_run {
+            plan::show(env, &answer.plan)?;
+            return Ok(0);
+        }
+        show(env, &answer)?;
+        if !self.waiting.wait {
+            return Ok(0);
+        }
+        self.settled(&*node, env, &answer).await
+    }
+
+    async fn settled(&self, node: &dyn NodeHandle, env: &Env, answer: &SubmitView) -> Outcome {
+        let limit = self.waiting.timeout.map(|s| s.0);
+        let tasks = wait::until(node, &answer.accepted, limit, wait::is_settled).await?;
+        let good = tasks.iter().all(wait::is_good);
+        if env.out.for_people() {
+            env.out.list(tasks, env.now())?;
+        }
+        Ok(u8::from(!good))
+    }
+
+    /// What is asked for, and of which project.
+    fn source(&self, env: &Env) -> Result<(Project, SubmitSource), Problem> {
+        match self.words()? {
+            Words::Text(text) => {
+                let project = env.project().unwrap_or(Project { root: env.cwd.clone(), spec_kit: false });
+                let (story, parallel) = (self.story.clone(), self.parallel);
+                Ok((project, SubmitSource::Text { text, story, parallel }))
+            }
+            Words::Ids(ids) => {
+                if self.story.is_some() || self.parallel {
+                    let text = "--story and --parallel are for a new task in words";
+                    return Err(Problem::new(
+                        Code::Usage,
+                        text,
+                        "ikigai task new \"Add a dark theme\" --story US1",
+                    ));
+                }
+                let (project, feature) = plan::place(env, self.feature.as_deref())?;
+                Ok((project, SubmitSource::Feature { feature, ids, with_deps: self.with_deps }))
+            }
+        }
+    }
+
+    fn words(&self) -> Result<Words, Problem> {
+        let ids = self.what.iter().flat_map(|w| w.split(',')).map(str::trim).filter(|w| !w.is_empty());
+        let ids: Vec<_> = ids.map(str::to_ascii_uppercase).collect();
+        if ids.iter().all(|id| is_id(id)) {
+            return Ok(Words::Ids(ids));
+        }
+        match &self.what[..] {
+            [text] if text.trim().contains(char::is_whitespace) => Ok(Words::Text(text.trim().to_owned())),
+            _ => {
+                let wrong = self.what.iter().find(|w| !is_id(w)).cloned().unwrap_or_default();
+                let text = format!("`{wrong}` is neither a task id such as T012 nor a text of several words");
+                Err(Problem::new(
+                    Code::Usage,
+                    text,
+                    "put a new task in quotes: ikigai task new \"Add a dark theme\"",
+                ))
+            }
+        }
+    }
+}
+
+enum Words {
+    Ids(Vec<String>),
+    Text(String),
+}
+
+fn is_id(word: &str) -> bool {
+    let digits = word.strip_prefix(['T', 't']).unwrap_or_default();
+    digits.len() >= 3 && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+impl How {
+    fn options(&self) -> TaskOptions {
+        let asks = self.cpu.is_some() || self.memory.is_some();
+        let request = asks.then(|| Resources {
+            cpu_millis: self.cpu.map_or(0, |c| c.0),
+            memory_bytes: self.memory.map_or(0, |m| m.0),
+            ..Resources::default()
+        });
+        TaskOptions {
+            adapter: self.adapter.clone(),
+            provider: self.provider.clone(),
+            model: self.model.clone(),
+            request,
+            limits: None,
+            requires: self.requires.clone(),
+            max_attempts: self.max_attempts,
+            linger_secs: self.linger.map(|s| s.0.as_secs()),
+            verify: Some(self.verify.clone()).filter(|v| !v.is_empty()),
+            allow_unknown_price: self.allow_unknown_price,
+        }
+    }
+}
+
+fn show(env: &Env, answer: &SubmitView) -> Result<(), Problem> {
+    match env.out.format {
+        crate::output::Format::Name => {
+            env.out.lines(&answer.accepted.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        }
+        _ if env.out.for_people() => {
+            let plural = if answer.accepted.len() == 1 { "task" } else { "tasks" };
+            let accepted: Vec<_> = answer.accepted.iter().map(ikigai_types::TaskId::short).collect();
+            let mut line = format!("{} {plural} accepted", accepted.len());
+            if !accepted.is_empty() {
+                line.push_str(&format!(": {}", accepted.join(" ")));
+            }
+            env.out.lines(&[line])?;
+        }
+        _ => env.out.document("Submission", answer)?,
+    }
+    answer.plan.warnings.iter().for_each(|w| env.out.say(&format!("warning: {w}")));
+    Ok(())
+}
+
+fn random_key() -> String {
+    let mut bytes = [0; 16];
+    SystemRandom::new().fill(&mut bytes).expect("invariant: the kernel gives random bytes");
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,293 @@
+//! How tasks, nodes and patches look in a terminal.
+
+use crate::clean::clean;
+use crate::human::{age, bytes, clock, cores, cost, count, span};
+use crate::output::Show;
+use crate::table::Table;
+use ikigai_types::Timestamp;
+use ikigai_wire::api::{AttemptView, NodeView, PatchItem, PatchView, PlacementView, TaskView};
+
+impl Show for TaskView {
+    const KIND: &'static str = "Task";
+
+    fn name(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn head(wide: bool) -> Vec<&'static str> {
+        let narrow = ["TASK", "STATE", "NODE", "TRY", "AGE", "COST", "VERDICT", "TITLE"];
+        let more = [
+            "TASK", "STATE", "NODE", "TRY", "AGE", "TOKENS", "COST", "VERDICT", "FEATURE", "ID", "WHY",
+            "TITLE",
+        ];
+        if wide { more.to_vec() } else { narrow.to_vec() }
+    }
+
+    fn row(&self, wide: bool, now: Timestamp) -> Vec<String> {
+        let verdict = self.patch.as_ref().and_then(|p| p.verdict.clone()).unwrap_or_default();
+        let attempts = if self.attempts.is_empty() { String::new() } else { self.attempts.len().to_string() };
+        let mut row =
+            vec![self.short.clone(), state(self), node_name(self), attempts, age(self.updated_at, now)];
+        if wide {
+            row.push(tokens(self));
+        }
+        row.extend([cost(&self.usage), verdict]);
+        if wide {
+            row.extend([self.feature.clone(), self.id.to_string(), self.why.text.clone()]);
+        }
+        row.push(self.title.clone());
+        row
+    }
+}
+
+/// `waiting(dependency)`.
+pub(crate) fn state(task: &TaskView) -> String {
+    task.reason.as_ref().map_or_else(|| task.state.clone(), |r| format!("{}({r})", task.state))
+}
+
+fn tokens(task: &TaskView) -> String {
+    if task.usage.calls == 0 {
+        String::new()
+    } else {
+        count(task.usage.input_tokens + task.usage.output_tokens)
+    }
+}
+
+/// The name of the node of the newest attempt.
+fn node_name(task: &TaskView) -> String {
+    let Some(attempt) = task.attempts.last() else { return String::new() };
+    let row = attempt.placement.iter().find(|p| p.node == attempt.node);
+    row.map_or_else(|| attempt.node.short(), |p| p.name.clone())
+}
+
+/// Everything about a task, for people.
+pub(crate) fn task(task: &TaskView, now: Timestamp) -> Vec<String> {
+    let mut out = vec![clean(&format!("{}  {}", task.short, task.title)).into_owned()];
+    let waits: Vec<_> = task.depends_on.iter().map(|id| id.short().to_owned()).collect();
+    let mut fields = vec![
+        ("id", task.id.to_string()),
+        ("project", task.project.clone()),
+        ("feature", task.feature.clone()),
+        ("state", format!("{}, for {}", state(task), age(task.updated_at, now))),
+        ("why", task.why.text.clone()),
+        ("do", task.why.hint.clone().unwrap_or_default()),
+        ("after", waits.join(" ")),
+        ("epoch", task.epoch.to_string()),
+        ("used", used(task)),
+        ("limits", limits(task)),
+        ("submitted", format!("{} ago", age(task.submitted_at, now))),
+    ];
+    fields.retain(|(_, value)| !value.is_empty());
+    out.extend(fields.iter().map(|(name, value)| format!("  {name:<10}{}", clean(value))));
+    if !task.attempts.is_empty() {
+        section(&mut out, "attempts", &attempts(task));
+    }
+    if let Some(attempt) = task.attempts.last().filter(|a| !a.placement.is_empty()) {
+        section(&mut out, "placement", &placement(&attempt.placement));
+    }
+    if let Some(patch) = &task.patch {
+        out.push("patch".into());
+        out.extend(patch_lines(patch).into_iter().map(|l| format!("  {l}")));
+    }
+    out
+}
+
+fn used(task: &TaskView) -> String {
+    if task.usage.calls == 0 {
+        String::new()
+    } else {
+        format!("{} tokens, {}", tokens(task), cost(&task.usage))
+    }
+}
+
+fn limits(task: &TaskView) -> String {
+    let l = &task.limits;
+    let (cpu, memory) = (cores(l.cpu_millis), bytes(l.memory_bytes));
+    format!("{cpu} cores, {memory} memory, {} disk, {} pids, {}", bytes(l.disk_bytes), l.pids, span(l.time))
+}
+
+fn section(out: &mut Vec<String>, title: &str, table: &Table) {
+    out.push(title.into());
+    out.extend(table.lines(None).into_iter().map(|l| format!("  {l}")));
+}
+
+fn attempts(task: &TaskView) -> Table {
+    let mut table = Table::new(&["TRY", "PHASE", "OUTCOME", "EXIT", "TOOK", "COST", "AGENT", "DETAIL"]);
+    for a in &task.attempts {
+        let took = a.ended_at.map(|end| span(end.since(a.started_at))).unwrap_or_default();
+        table.row(vec![
+            a.id.number.to_string(),
+            a.phase.clone(),
+            a.outcome.clone().unwrap_or_default(),
+            a.exit_code.map(|c| c.to_string()).unwrap_or_default(),
+            took,
+            cost(&a.usage),
+            a.agent.clone(),
+            detail(a),
+        ]);
+    }
+    table
+}
+
+fn detail(attempt: &AttemptView) -> String {
+    let salvage = attempt.salvage.as_ref().map(|s| format!("saved as {s}"));
+    let missing = Some(attempt.isolation_missing.join(", ")).filter(|m| !m.is_empty());
+    let missing = missing.map(|m| format!("not isolated: {m}"));
+    [attempt.detail.clone(), salvage, missing].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// One row per node: chosen, scored, or refused and why.
+pub(crate) fn placement(rows: &[PlacementView]) -> Table {
+    let mut table = Table::new(&["NODE", "SCORE", "REASON"]);
+    for row in rows {
+        let mark = if row.chosen { " (chosen)" } else { "" };
+        let score = row.score.map_or_else(|| "no".to_owned(), |s| s.to_string());
+        table.row(vec![format!("{}{mark}", row.name), score, row.reason.clone()]);
+    }
+    table
+}
+
+/// Everything about a patch, for people.
+pub(crate) fn patch_lines(patch: &PatchView) -> Vec<String> {
+    let mut out = vec![format!(
+        "{}  try {}  +{} -{}  {}",
+        patch.verdict.as_deref().unwrap_or("checks run"),
+        patch.attempt,
+        patch.additions,
+        patch.deletions,
+        patch.id.as_ref().map_or("not opened yet", |id| id.as_str()),
+    )];
+    if let Some(merged) = &patch.merged {
+        out.push(format!("merged as {merged}"));
+    }
+    if let Some(evidence) = &patch.evidence {
+        for check in &evidence.checks {
+            let verdict =
+                if check.code == 0 { "passed".to_owned() } else { format!("failed with {}", check.code) };
+            out.push(format!("check `{}` {verdict} in {} ms", check.command, check.ms));
+            out.extend(check.tail.iter().filter(|_| check.code != 0).map(|l| format!("  {l}")));
+        }
+        out.extend(evidence.gaps.iter().map(|gap| format!("missing: {gap}")));
+    }
+    out.extend(patch.files.iter().map(|file| format!("file {file}")));
+    out.iter().map(|l| clean(l).into_owned()).collect()
+}
+
+impl Show for NodeView {
+    const KIND: &'static str = "Node";
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn head(wide: bool) -> Vec<&'static str> {
+        let narrow = ["NODE", "STATE", "AGE", "CPU", "MEMORY", "DISK", "SLOTS", "TAGS"];
+        let more = ["ID", "VERSION", "EXECUTOR", "ADAPTERS", "PROVIDERS", "NOT-ISOLATED"];
+        if wide { [&narrow[..], &more[..]].concat() } else { narrow.to_vec() }
+    }
+
+    fn row(&self, wide: bool, now: Timestamp) -> Vec<String> {
+        let of = |free: String, all: String| format!("{free}/{all}");
+        let (free, all) = (&self.free, &self.allocatable);
+        let cordoned = if self.cordoned { ",cordoned" } else { "" };
+        let mut row = vec![
+            self.name.clone(),
+            format!("{}{cordoned}", self.liveness),
+            age(self.observed_at, now),
+            of(cores(free.cpu_millis), cores(all.cpu_millis)),
+            of(bytes(free.memory_bytes), bytes(all.memory_bytes)),
+            of(bytes(free.disk_bytes), bytes(all.disk_bytes)),
+            of(free.slots.to_string(), all.slots.to_string()),
+            self.tags.to_string(),
+        ];
+        if wide {
+            let (adapters, providers) = (self.adapters.join(","), self.providers.join(","));
+            let missing = self.isolation_missing.join(",");
+            row.extend([
+                self.id.short(),
+                self.version.clone(),
+                self.executor.clone(),
+                adapters,
+                providers,
+                missing,
+            ]);
+        }
+        row
+    }
+}
+
+/// Everything about a node, for people.
+pub(crate) fn node(node: &NodeView, now: Timestamp) -> Vec<String> {
+    let amounts = |r: &ikigai_types::Resources| {
+        let (memory, disk) = (bytes(r.memory_bytes), bytes(r.disk_bytes));
+        format!(
+            "{} cores, {memory} memory, {disk} disk, {} gpus, {} slots",
+            cores(r.cpu_millis),
+            r.gpus,
+            r.slots
+        )
+    };
+    let work = if node.cordoned { "takes no new work" } else { "takes work" };
+    let missing = node.isolation_missing.join(", ");
+    let mut fields = vec![
+        ("id", node.id.to_string()),
+        ("state", format!("{}, {work}, seen {} ago", node.liveness, age(node.observed_at, now))),
+        ("version", node.version.clone()),
+        ("has", amounts(&node.capacity)),
+        ("gives", amounts(&node.allocatable)),
+        ("free", amounts(&node.free)),
+        ("tags", node.tags.to_string()),
+        ("executor", node.executor.clone()),
+        ("isolation", if missing.is_empty() { String::new() } else { format!("lacks {missing}") }),
+        ("adapters", node.adapters.join(", ")),
+        ("providers", node.providers.join(", ")),
+    ];
+    fields.retain(|(_, value)| !value.is_empty());
+    let lines = fields.iter().map(|(name, value)| format!("  {name:<10}{}", clean(value)));
+    std::iter::once(clean(&node.name).into_owned()).chain(lines).collect()
+}
+
+impl Show for PatchItem {
+    const KIND: &'static str = "Patch";
+
+    fn name(&self) -> String {
+        self.task.to_string()
+    }
+
+    fn head(wide: bool) -> Vec<&'static str> {
+        let narrow = ["TASK", "VERDICT", "STATE", "TRY", "LINES", "FILES", "TITLE"];
+        let more = ["TASK", "VERDICT", "STATE", "TRY", "LINES", "FILES", "PATCH", "HEAD", "MISSING", "TITLE"];
+        if wide { more.to_vec() } else { narrow.to_vec() }
+    }
+
+    fn row(&self, wide: bool, _: Timestamp) -> Vec<String> {
+        let patch = &self.patch;
+        let mut row = vec![
+            self.short.clone(),
+            patch.verdict.clone().unwrap_or_default(),
+            self.state.clone(),
+            patch.attempt.to_string(),
+            format!("+{} -{}", patch.additions, patch.deletions),
+            patch.files.len().to_string(),
+        ];
+        if wide {
+            let gaps = patch.evidence.as_ref().map(|e| e.gaps.join("; ")).unwrap_or_default();
+            let head = patch.head.get(..12).unwrap_or(&patch.head).to_owned();
+            row.extend([patch.id.as_ref().map(ToString::to_string).unwrap_or_default(), head, gaps]);
+        }
+        row.push(self.title.clone());
+        row
+    }
+}
+
+/// An event on one line.
+pub(crate) fn event(event: &ikigai_wire::api::Event) -> String {
+    clean(&format!("{}  {}  {}  {}", clock(event.at), event.task.short(), event.state, event.text))
+        .into_owned()
+}
+
+/// A task's present state on one line, like an event.
+pub(crate) fn turn(task: &TaskView) -> String {
+    let (at, why) = (clock(task.updated_at), &task.why.text);
+    clean(&format!("{at}  {}  {}  {why}", task.short, state(task))).into_owned()
+}

@@ -1,0 +1,17 @@
+//! The command against a node that pretends, over a real socket: every table, every error, every exit code.
+
+#[path = "cli/scene.rs"]
+mod scene;
+
+#[path = "cli/errors.rs"]
+mod errors;
+#[path = "cli/follow.rs"]
+mod follow;
+#[path = "cli/forms.rs"]
+mod forms;
+#[path = "cli/local.rs"]
+mod local;
+#[path = "cli/steer.rs"]
+mod steer;
+#[path = "cli/tables.rs"]
+mod tables;
