@@ -5,7 +5,7 @@ use redb::{
     Database, DatabaseError, ReadOnlyTable, ReadableDatabase, StorageError, TableDefinition, TableError,
 };
 use std::fmt;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{PoisonError, RwLock};
 
 /// Key -> (version, value).
 pub(crate) const ENTRIES: TableDefinition<'static, &'static [u8], (u64, &'static [u8])> =
@@ -25,15 +25,17 @@ impl Reopening {
         Ok(Self { open, database: RwLock::new(Some(database)) })
     }
 
-    /// What `with` makes of the database, while nobody can close it.
-    pub(crate) fn with<T>(&self, with: impl FnOnce(&Database) -> Result<T, redb::Error>) -> PortResult<T> {
-        let guard: RwLockReadGuard<'_, _> = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(database) = guard.as_ref() else {
-            return Err(PortError::Unavailable {
-                what: "the store".to_owned(),
-                retry_after: None,
-                source: None,
-            });
+    /// What `with` makes of the database, while nobody can close it. Opens it when it was closed.
+    pub(crate) fn with<T>(&self, with: impl Fn(&Database) -> Result<T, redb::Error>) -> PortResult<T> {
+        let read = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(database) = read.as_ref() {
+            return with(database).map_err(as_port_error);
+        }
+        drop(read);
+        let mut write = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        let database = match &mut *write {
+            Some(database) => database,
+            closed => closed.insert((self.open)().map_err(|e| as_port_error(e.into()))?),
         };
         with(database).map_err(as_port_error)
     }
@@ -41,7 +43,7 @@ impl Reopening {
     /// What `read` makes of a snapshot of all entries; `None` as long as there never was one.
     pub(crate) fn read<T>(
         &self,
-        read: impl FnOnce(ReadOnlyTable<&'static [u8], (u64, &'static [u8])>) -> Result<T, StorageError>,
+        read: impl Fn(ReadOnlyTable<&'static [u8], (u64, &'static [u8])>) -> Result<T, StorageError>,
     ) -> PortResult<Option<T>> {
         self.with(|database| match database.begin_read()?.open_table(ENTRIES) {
             Ok(table) => Ok(Some(read(table)?)),
@@ -50,12 +52,9 @@ impl Reopening {
         })
     }
 
-    /// Closes the database and opens it again from what is on disk; stays closed until that works.
-    pub(crate) fn reopen(&self) -> Result<(), DatabaseError> {
-        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        *database = None;
-        *database = Some((self.open)()?);
-        Ok(())
+    /// Closes the database; whoever needs it next opens it from what is on disk.
+    pub(crate) fn close(&self) {
+        *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

@@ -19,7 +19,7 @@ const CACHE_BYTES: usize = 16 << 20;
 ///
 /// A commit is answered after redb's durable commit (one `fdatasync`), which all commits that waited share.
 /// Reads come from the last durable state. After an I/O error what was asked is answered `Unavailable` and the
-/// file is opened again before the next commit, so a disk that was full or away is used again when it is back.
+/// file is opened again by the next call, so a disk that was full or away is used again when it is back.
 #[derive(Debug)]
 pub struct RedbStore {
     // First, so that the thread has ended (and let go of the database) when the rest is dropped.

@@ -14,8 +14,6 @@ type Entries<'a> = Table<'a, &'static [u8], (u64, &'static [u8])>;
 pub(crate) struct Writer {
     database: Arc<Reopening>,
     watchers: Arc<Watchers>,
-    /// The last transaction failed, and the database was not opened again since.
-    failed: bool,
 }
 
 /// What became of a group: an answer for each batch, and the keys that were written.
@@ -26,7 +24,7 @@ struct Done {
 
 impl Writer {
     pub(crate) fn new(database: Arc<Reopening>, watchers: Arc<Watchers>) -> Self {
-        Self { database, watchers, failed: false }
+        Self { database, watchers }
     }
 
     /// All of `batches` in one transaction; those that conflict leave no trace in it.
@@ -59,16 +57,6 @@ impl Writer {
             Ok(done)
         })
     }
-
-    /// Opens the database again when the last transaction failed.
-    fn recover(&mut self) -> PortResult<()> {
-        if self.failed {
-            self.database.reopen().map_err(|e| PortError::unavailable("the store", e))?;
-            tracing::info!("the store is open again");
-            self.failed = false;
-        }
-        Ok(())
-    }
 }
 
 impl Flush for Writer {
@@ -80,20 +68,19 @@ impl Flush for Writer {
     }
 
     fn flush(&mut self, batches: Vec<Batch>) -> Vec<PortResult<()>> {
-        let done = self.recover().and_then(|()| self.transaction(&batches));
-        match done {
+        match self.transaction(&batches) {
             Ok(done) => {
                 self.watchers.tell(done.written.iter().map(Vec::as_slice));
                 done.answers
             }
             Err(error) => {
                 let why = error.chain();
-                tracing::error!(error = why, "a transaction failed");
-                self.failed = true;
-                // At once, so that reads go on; if it does not work yet, again before the next commit.
-                if let Err(error) = self.recover() {
-                    tracing::error!(error = error.chain(), "the store could not be opened again");
-                }
+                tracing::error!(
+                    error = why,
+                    "a transaction failed; the store is opened again when it is next used"
+                );
+                // redb refuses everything after an I/O error, reads too, until it is opened again.
+                self.database.close();
                 batches.iter().map(|_| Err(PortError::unavailable("the store", why.clone()))).collect()
             }
         }

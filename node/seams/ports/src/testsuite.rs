@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // A suite is a test: it fails by panicking.
 
 pub mod chance;
+pub mod crash;
 pub mod executor;
 pub mod fake_node;
 pub mod forge;
+pub mod kill;
 pub mod logs;
 pub mod store;
+pub mod torn;
