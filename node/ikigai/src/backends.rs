@@ -33,10 +33,7 @@ pub(crate) fn store(config: &Config, home: &Home) -> PortResult<Arc<dyn Store>> 
 }
 
 pub(crate) fn logs(home: &Home) -> PortResult<Arc<dyn Logs>> {
-    {
-        let _ = home;
-        Ok(Arc::new(ikigai_memory::MemoryLogs::new()))
-    }
+    Ok(Arc::new(ikigai_embedded::SegmentLogs::open(home.logs())?))
 }
 
 /// The executor that is configured. `auto` takes Docker, and says what to do when it does not answer: a

@@ -34,7 +34,12 @@ fn no_function_is_too_long_to_read() {
         }
     }
     lengths.sort_unstable();
-    println!("{} functions, median {}, p90 {}", lengths.len(), lengths[lengths.len() / 2], lengths[lengths.len() * 9 / 10]);
+    println!(
+        "{} functions, median {}, p90 {}",
+        lengths.len(),
+        lengths[lengths.len() / 2],
+        lengths[lengths.len() * 9 / 10]
+    );
     none("a function has at most 100 lines", long);
 }
 
@@ -71,11 +76,20 @@ fn no_type_has_a_name_that_says_nothing() {
     for source in production() {
         for line in source.code.lines() {
             for word in ["struct ", "enum ", "trait "] {
-                let Some(rest) = line.trim_start().trim_start_matches("pub ").trim_start_matches("pub(crate) ").strip_prefix(word) else {
+                let Some(rest) = line
+                    .trim_start()
+                    .trim_start_matches("pub ")
+                    .trim_start_matches("pub(crate) ")
+                    .strip_prefix(word)
+                else {
                     continue;
                 };
                 let name: String = rest.chars().take_while(|c| c.is_alphanumeric()).collect();
-                if EMPTY.iter().any(|e| name.ends_with(e)) || name == "Service" || name == "Context" || name == "Common" {
+                if EMPTY.iter().any(|e| name.ends_with(e))
+                    || name == "Service"
+                    || name == "Context"
+                    || name == "Common"
+                {
                     found.push(format!("{}: {name}", source.path));
                 }
             }
@@ -86,8 +100,17 @@ fn no_type_has_a_name_that_says_nothing() {
 
 #[test]
 fn core_decides_and_does_nothing_else() {
-    const NEVER: [&str; 9] =
-        ["async fn", "async move", ".await", "tokio::", "std::fs", "std::net", "std::env", "Instant::now", "SystemTime::now"];
+    const NEVER: [&str; 9] = [
+        "async fn",
+        "async move",
+        ".await",
+        "tokio::",
+        "std::fs",
+        "std::net",
+        "std::env",
+        "Instant::now",
+        "SystemTime::now",
+    ];
     let mut found = Vec::new();
     for source in production().into_iter().filter(|s| s.path.starts_with("node/core/")) {
         for (number, line) in source.code.lines().enumerate() {

@@ -25,7 +25,8 @@ pub fn production() -> Vec<Source> {
 }
 
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
-    let skip = ["tests", "benches", "examples", "testsuite", "target", "node_modules", "tests.rs", "testsuite.rs"];
+    let skip =
+        ["tests", "benches", "examples", "testsuite", "target", "node_modules", "tests.rs", "testsuite.rs"];
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
         if skip.contains(&name.as_str()) || name.ends_with("_tests.rs") {
@@ -96,7 +97,13 @@ fn raw_string(b: &[u8], start: usize) -> Option<usize> {
 }
 
 fn is_char(b: &[u8], i: usize) -> bool {
-    b.get(i + 1) == Some(&b'\\') || (2..=5).any(|n| b.get(i + n) == Some(&b'\'') && !b[i + 1..i + n].contains(&b'\n') && b[i + 1..i + n].len() <= 4 && std::str::from_utf8(&b[i + 1..i + n]).is_ok_and(|s| s.chars().count() == 1))
+    b.get(i + 1) == Some(&b'\\')
+        || (2..=5).any(|n| {
+            b.get(i + n) == Some(&b'\'')
+                && !b[i + 1..i + n].contains(&b'\n')
+                && b[i + 1..i + n].len() <= 4
+                && std::str::from_utf8(&b[i + 1..i + n]).is_ok_and(|s| s.chars().count() == 1)
+        })
 }
 
 fn quoted_char(b: &[u8], start: usize) -> usize {

@@ -1,0 +1,86 @@
+//! The main job: tasks of a Spec-Kit feature become accepted patches, and every box is ticked.
+
+use crate::node::{Runs, TestNode};
+use crate::{parts, project};
+use ikigai_ports::NodeHandle as _;
+use ikigai_wire::api::{SubmitRequest, TaskOptions};
+use std::time::Duration;
+
+/// Accepts until all ten are merged.
+pub async fn until_all_accepted(node: &TestNode, limit: Duration) {
+    let all = async {
+        loop {
+            node.accept_ready().await;
+            let tasks = node.tasks().await;
+            if tasks.len() == 10 && tasks.iter().all(|t| t.state == "accepted") {
+                return;
+            }
+            assert!(!tasks.iter().any(|t| t.state == "failed"), "{tasks:#?}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    let done = tokio::time::timeout(limit, all).await;
+    let states = async {
+        node.tasks().await.iter().map(|t| format!("{} {}", t.short, t.why.text)).collect::<Vec<_>>()
+    };
+    assert!(done.is_ok(), "not all accepted: {:#?}\n{}", states.await, node.log_text());
+}
+
+/// What must be true at the end, whatever happened on the way.
+pub async fn check_result(node: &TestNode) {
+    let path = node.project();
+    let text = project::tasks(&path);
+    let original = std::fs::read_to_string(project::feature().join("tasks.md")).unwrap();
+    assert_eq!(text, original.replace("- [ ]", "- [X]"), "more than boxes changed");
+    let merges = project::git(&path, &["log", "--merges", "--format=%s", "main"]);
+    for n in 1..=10 {
+        let id = format!("T{n:03}: ");
+        assert_eq!(merges.lines().filter(|l| l.starts_with(&id)).count(), 1, "{id}\n{merges}");
+    }
+    let events = node.events().await;
+    for task in node.tasks().await {
+        let accepted = events.iter().filter(|e| e.task == task.id && e.what == "accepted").count();
+        assert_eq!(accepted, 1, "{} was accepted {accepted} times", task.short);
+        let taken = task.attempts.last().unwrap();
+        let lines = lines(node, &taken.id).await;
+        let numbers: Vec<_> = lines.iter().map(|(n, _)| *n).collect();
+        assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "{} has a gap", taken.id);
+        assert_eq!(lines.last().map(|(_, t)| t.as_str()), Some("the agent exited with 0"), "{}", taken.id);
+    }
+    crate::project::git(&path, &["fsck", "--strict", "--no-dangling"]);
+}
+
+pub async fn lines(node: &TestNode, attempt: &ikigai_types::AttemptId) -> Vec<(u64, String)> {
+    use futures::StreamExt as _;
+    let stream = node.handle().logs(attempt, 1, false).await.unwrap();
+    stream.map(|l| l.map(|l| (l.n, l.text)).unwrap()).collect().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feature_is_done_with_docker_and_git() {
+    let Some(image) = parts::docker_image("a_feature_is_done_with_docker_and_git") else { return };
+    let node = TestNode::start(&Runs::Docker(image), "backend = \"git\"", "").await;
+    let project = node.project().display().to_string();
+    let dry = SubmitRequest { project, dry_run: true, ..SubmitRequest::default() };
+    let plan = node.handle().submit(dry).await.unwrap();
+    assert_eq!((plan.plan.tasks.len(), plan.accepted.len()), (10, 0));
+    assert!(node.tasks().await.is_empty(), "a plan changed something");
+
+    node.submit(&[], TaskOptions::default()).await;
+    until_all_accepted(&node, Duration::from_secs(300)).await;
+    check_result(&node).await;
+
+    let wrong_once = node.task("T004").await;
+    assert_eq!(wrong_once.attempts.len(), 2);
+    assert_eq!(wrong_once.attempts[0].outcome.as_deref(), Some("check-failed"));
+    let child = node.task("T005").await;
+    let base =
+        project::git(&node.project(), &["merge-base", "--is-ancestor", &merged(&node, "T004").await, "main"]);
+    assert_eq!((base.as_str(), child.state.as_str()), ("", "accepted"));
+    assert_eq!(node.task("T010").await.patch.unwrap().verdict.as_deref(), Some("WITH-GAPS"));
+    assert!(node.tasks().await.iter().all(|t| t.usage.input_tokens > 0 && t.usage.calls > 0));
+}
+
+async fn merged(node: &TestNode, short: &str) -> String {
+    node.task(short).await.patch.unwrap().merged.unwrap()
+}

@@ -1,0 +1,10 @@
+//! Whole nodes as processes, with real containers, a real agent CLI, real forges and a real browser.
+//!
+//! A part a test needs and does not find is printed with the test's name; with `IKIGAI_REQUIRE_…=1`, as
+//! `make test` sets it, that is a failure.
+
+mod crash;
+mod line;
+mod node;
+mod parts;
+mod project;

@@ -1,0 +1,192 @@
+//! A node as a process, to be asked, killed and started again.
+
+use crate::{parts, project};
+use futures::StreamExt as _;
+use ikigai_ports::NodeHandle as _;
+use ikigai_remote::RemoteNode;
+use ikigai_wire::api::{
+    Command as Do, Event, Filter, SubmitRequest, SubmitSource, SubmitView, TaskOptions, TaskView,
+};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+/// How the node runs its agents.
+#[derive(Debug, Clone)]
+pub enum Runs {
+    /// In containers of this image.
+    Docker(String),
+    /// As processes, with the tools of this folder.
+    Process(PathBuf),
+}
+
+/// A node, its folder, and a project it works on.
+pub struct TestNode {
+    pub folder: tempfile::TempDir,
+    config: String,
+    child: Option<Child>,
+}
+
+impl TestNode {
+    /// Makes folder and project and starts the node.
+    pub async fn start(runs: &Runs, forge: &str, more: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("ikigai-e2e").tempdir().unwrap();
+        project::make(&folder.path().join("project"));
+        let executor = match runs {
+            Runs::Docker(image) => format!("backend = \"docker\"\nimage = {image:?}\n"),
+            Runs::Process(tools) => {
+                let agentd = parts::built("ikigai-agentd");
+                format!("backend = \"process\"\nagentd = {agentd:?}\ntools = [{tools:?}]\n")
+            }
+        };
+        let config = format!(
+            "[node]\nname = \"test\"\nbackoff_ms = 500\nslots = 3\n\n[http]\nlisten = \"127.0.0.1:{}\"\n\n[executor]\n{executor}\n\
+             [forge]\n{forge}\n\n[models.scripted]\nkind = \"scripted\"\nscript = {:?}\n\n\
+             [prices]\n\"scripted/*\" = {{ input = 0, output = 0 }}\n\n[task]\nprovider = \"scripted\"\ncpu_millis = 100\n\
+             memory_bytes = 1073741824\n{more}\n",
+            free_port(),
+            project::feature().join("model.toml"),
+        );
+        let mut node = Self { folder, config, child: None };
+        node.up().await;
+        node
+    }
+
+    pub fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    pub fn project(&self) -> PathBuf {
+        self.folder.path().join("project")
+    }
+
+    pub fn handle(&self) -> RemoteNode {
+        RemoteNode::unix(self.home().join("ikigai.sock"))
+    }
+
+    /// Starts it, and waits until it answers.
+    pub async fn up(&mut self) {
+        let file = self.folder.path().join("ikigai.toml");
+        std::fs::write(&file, &self.config).unwrap();
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
+        let mut command = Command::new(parts::built("ikigai"));
+        command.arg("--home").arg(self.home()).arg("up").arg("--config").arg(file);
+        command.current_dir(self.folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        let mut child = command.kill_on_drop(true).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let ready = async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                if line.starts_with("ready ") {
+                    return true;
+                }
+            }
+            false
+        };
+        let ready = tokio::time::timeout(Duration::from_secs(60), ready).await;
+        assert_eq!(ready, Ok(true), "the node does not start:\n{}", self.log_text());
+        self.child = Some(child);
+    }
+
+    /// SIGKILL, at once.
+    pub async fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.start_kill().unwrap();
+        child.wait().await.unwrap();
+    }
+
+    pub fn log(&self) -> PathBuf {
+        self.folder.path().join("node.log")
+    }
+
+    pub fn log_text(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    /// Submits the open tasks of the feature.
+    pub async fn submit(&self, ids: &[&str], options: TaskOptions) -> SubmitView {
+        let source = SubmitSource::Feature {
+            feature: None,
+            ids: ids.iter().map(ToString::to_string).collect(),
+            with_deps: false,
+        };
+        let project = self.project().display().to_string();
+        let request = SubmitRequest { project, source, options, ..SubmitRequest::default() };
+        self.handle().submit(request).await.unwrap()
+    }
+
+    pub async fn tasks(&self) -> Vec<TaskView> {
+        self.handle().snapshot(Filter::default()).await.map(|s| s.tasks).unwrap_or_default()
+    }
+
+    pub async fn task(&self, short: &str) -> TaskView {
+        self.handle().task(short).await.unwrap()
+    }
+
+    /// Waits for an event that `wanted` picks.
+    pub async fn until(&self, what: &str, wanted: impl Fn(&Event) -> bool) -> Event {
+        let mut events = self.handle().events(None).await.unwrap();
+        let found = async {
+            while let Some(event) = events.next().await {
+                let event = event.unwrap();
+                if wanted(&event) {
+                    return event;
+                }
+            }
+            panic!("the events ended")
+        };
+        let found = tokio::time::timeout(Duration::from_secs(120), found).await;
+        found.unwrap_or_else(|_| panic!("no {what} within two minutes:\n{}", self.log_text()))
+    }
+
+    /// Every event so far.
+    pub async fn events(&self) -> Vec<Event> {
+        let last = self.handle().snapshot(Filter::default()).await.unwrap().cursor;
+        let mut events = self.handle().events(None).await.unwrap();
+        let mut all = Vec::new();
+        while let Some(event) = events.next().await {
+            all.push(event.unwrap());
+            if all.last().is_some_and(|e| e.cursor == last) {
+                break;
+            }
+        }
+        all
+    }
+
+    /// Accepts whatever waits for a person; what cannot be accepted now is left.
+    pub async fn accept_ready(&self) {
+        for task in self.tasks().await.into_iter().filter(|t| t.state == "review") {
+            let _ = self.handle().command(&task.id, Do::Accept { force: false }).await;
+        }
+    }
+}
+
+impl Drop for TestNode {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- the node's log\n{}", self.log_text());
+        }
+        leave_nothing(&self.home());
+    }
+}
+
+/// Ends what a killed node left running: containers with a mount below its home, its processes.
+fn leave_nothing(home: &Path) {
+    let list = std::process::Command::new("docker")
+        .args(["ps", "-aq", "--filter", "label=dev.ikigai.node"])
+        .output();
+    let ids = list.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
+    for id in ids.lines() {
+        let mounts =
+            std::process::Command::new("docker").args(["inspect", "-f", "{{json .Mounts}}", id]).output();
+        if mounts.is_ok_and(|m| String::from_utf8_lossy(&m.stdout).contains(&*home.to_string_lossy())) {
+            let _ = std::process::Command::new("docker").args(["rm", "-f", id]).output();
+        }
+    }
+}
+
+/// A port nobody listens on now.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
