@@ -10,9 +10,12 @@ use tokio::io::{
     AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, WriteHalf, copy_bidirectional, split,
 };
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 /// An order is one JSON line of at most this many bytes.
 const MAX_ORDER: u64 = 4 << 10;
+/// How long one direction of a stream may outlive the other: what was on its way still arrives.
+const HALF_OPEN: Duration = Duration::from_secs(2);
 /// Answers that may wait to be sent.
 const ANSWERS: usize = 64;
 
@@ -87,7 +90,7 @@ async fn answer(mut write: WriteHalf<Upgraded>, mut waiting: mpsc::Receiver<Valu
 
 /// Brings a new stream to the node and joins it to the editor.
 async fn dial(id: u64, gateway: Gateway, editor: Editor, answers: mpsc::Sender<Value>) {
-    let open = match editor.open().await {
+    let mut inside = match editor.open().await {
         Ok(open) => open,
         Err(error) => {
             // When the control connection is gone, nobody waits for the answer.
@@ -95,11 +98,29 @@ async fn dial(id: u64, gateway: Gateway, editor: Editor, answers: mpsc::Sender<V
             return;
         }
     };
-    let mut inside = open;
     match gateway.upgrade(&format!("/agentd/streams/{id}"), "ikigai-stream").await {
-        // Either side may end a stream as it likes; both ends see that themselves.
-        Ok(mut outside) => drop(copy_bidirectional(&mut inside.stream, &mut outside).await),
+        Ok(outside) => splice(&mut inside.stream, outside).await,
         Err(error) => drop(answers.send(failed(id, &format!("cannot reach the gateway: {error}"))).await),
+    }
+}
+
+/// Joins the two until either ends. No side of a stream goes on alone: code-server would keep a closed tab's
+/// WebSocket half open for 30 s more.
+async fn splice(inside: &mut UnixStream, outside: Upgraded) {
+    let (mut from_inside, mut to_inside) = inside.split();
+    let (mut from_outside, mut to_outside) = split(outside);
+    let inward = async {
+        copy(&mut from_outside, &mut to_inside).await.ok();
+        to_inside.shutdown().await.ok();
+    };
+    let outward = async {
+        copy(&mut from_inside, &mut to_outside).await.ok();
+        to_outside.shutdown().await.ok();
+    };
+    tokio::pin!(inward, outward);
+    tokio::select! {
+        () = &mut inward => drop(timeout(HALF_OPEN, outward).await),
+        () = &mut outward => drop(timeout(HALF_OPEN, inward).await),
     }
 }
 

@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, split};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -23,6 +23,8 @@ use tokio::time::timeout;
 const STREAMS: usize = 1024;
 /// How long the editor may take to begin its answer; its first start is not counted, the gate bounds that.
 const ANSWER: Duration = Duration::from_secs(120);
+/// How long one direction of a WebSocket may outlive the other.
+const HALF_OPEN: Duration = Duration::from_secs(2);
 /// Largest request body.
 const MAX_BODY: usize = 1 << 30;
 /// Most bytes and headers of an answer's head.
@@ -134,14 +136,33 @@ fn outgoing(request: Request<Incoming>, upgrade: bool) -> Result<Request<Limited
 async fn tunnel(browser: OnUpgrade, editor: OnUpgrade, left: Duration, permit: OwnedSemaphorePermit) {
     let joined = async {
         let (browser, editor) = tokio::try_join!(browser, editor)?;
-        // Either side may end as it likes; the other one sees that.
-        copy_bidirectional(&mut TokioIo::new(browser), &mut TokioIo::new(editor)).await.ok();
+        join(TokioIo::new(browser), TokioIo::new(editor)).await;
         Ok::<_, hyper::Error>(())
     };
     if timeout(left, joined).await.is_err() {
         tracing::debug!("a WebSocket ended with its session");
     }
     drop(permit);
+}
+
+/// A WebSocket has no half: when one direction ended, what is on its way in the other still arrives, and
+/// that is all.
+async fn join(browser: impl AsyncRead + AsyncWrite, editor: impl AsyncRead + AsyncWrite) {
+    let (mut from_browser, mut to_browser) = split(browser);
+    let (mut from_editor, mut to_editor) = split(editor);
+    let inward = async {
+        copy(&mut from_browser, &mut to_editor).await.ok();
+        to_editor.shutdown().await.ok();
+    };
+    let outward = async {
+        copy(&mut from_editor, &mut to_browser).await.ok();
+        to_browser.shutdown().await.ok();
+    };
+    tokio::pin!(inward, outward);
+    tokio::select! {
+        () = &mut inward => drop(timeout(HALF_OPEN, outward).await),
+        () = &mut outward => drop(timeout(HALF_OPEN, inward).await),
+    }
 }
 
 /// An answer's body, which counts as a stream until it was read.
