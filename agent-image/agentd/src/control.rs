@@ -6,9 +6,9 @@ use crate::stop::Stopper;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::io;
-use tokio::io::{
-    AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, WriteHalf, copy_bidirectional, split,
-};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, WriteHalf, copy, split};
+use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
