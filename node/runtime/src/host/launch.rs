@@ -28,7 +28,8 @@ impl Shared {
             linger_secs: note.spec.linger_secs,
         };
         write_launch(&folder, &launch).await?;
-        let policy = GatePolicy { provider: note.spec.provider.clone(), events, spent: note.usage };
+        let provider = self.options.provider_needed(&note.spec.adapter, &note.spec.provider);
+        let policy = GatePolicy { provider, events, spent: note.usage };
         self.parts.gates.open(fence, &agent_label(fence), &folder, policy).await?;
         self.parts.executor.launch(&self.workload(note, Role::Agent, fence.clone(), workspace, folder)).await
     }

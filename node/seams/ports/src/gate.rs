@@ -37,7 +37,7 @@ pub trait Gates: fmt::Debug + Send + Sync + 'static {
 /// What an attempt may do through its gate.
 #[derive(Debug, Clone)]
 pub struct GatePolicy {
-    /// Name of the model provider its calls go to.
+    /// Name of the model provider its calls go to; empty for an agent that calls none.
     pub provider: String,
     /// Where the gate tells what happens.
     pub events: mpsc::Sender<(Fence, GateEvent)>,

@@ -3,6 +3,7 @@
 use crate::gate::Gate;
 use crate::limits::GateLimits;
 use crate::listen;
+use crate::none::NoModel;
 use crate::tied::Tied;
 use async_trait::async_trait;
 use ikigai_ports::gate::{Duplex, GateOrder, GatePolicy, Gates};
@@ -66,6 +67,9 @@ impl Gateway {
     }
 
     fn provider(&self, name: &str) -> PortResult<Arc<dyn Model>> {
+        if name.is_empty() {
+            return Ok(Arc::new(NoModel));
+        }
         self.models.get(name).cloned().ok_or_else(|| {
             let known: Vec<&str> = self.models.keys().map(String::as_str).collect();
             PortError::Refused(format!(

@@ -17,6 +17,7 @@ pub mod gateway;
 pub mod limits;
 mod listen;
 mod meter;
+mod none;
 mod notices;
 mod relay;
 mod route;
