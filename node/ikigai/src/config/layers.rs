@@ -28,6 +28,9 @@ impl Layers {
     /// When a file that is there cannot be read or is not TOML.
     pub fn usual(project: Option<&Path>) -> Result<Self, ConfigError> {
         let mut layers = Self::default();
+        if std::env::var_os("OPENAI_API_KEY").is_some_and(|key| !key.is_empty()) {
+            layers.text("built in, since OPENAI_API_KEY is set", OPENAI)?;
+        }
         for file in files(project) {
             layers.file(&file)?;
         }
@@ -63,8 +66,11 @@ impl Layers {
     /// Adds `IKIGAI_HTTP_LISTEN` as `http.listen`, and so on for every key that has a plain value.
     fn environment(&mut self, vars: impl Iterator<Item = (String, String)>) {
         for (name, value) in vars {
-            let Some(key) = KEYS.iter().find(|k| variable(k) == name) else { continue };
-            self.set(&name, key, &value);
+            let alias = ALIASES.iter().find(|(variable, _)| *variable == name).map(|(_, key)| *key);
+            let key = alias.or_else(|| KEYS.into_iter().find(|k| variable(k) == name));
+            if let Some(key) = key.filter(|_| !value.is_empty()) {
+                self.set(&name, key, &value);
+            }
         }
     }
 
@@ -134,6 +140,18 @@ const KEYS: [&str; 22] = [
     "task.time_secs",
     "task.memory_bytes",
 ];
+
+/// Variables that setup writes, and the keys they mean.
+const ALIASES: [(&str, &str); 2] =
+    [("IKIGAI_AGENT_IMAGE", "executor.image"), ("IKIGAI_RADICLE_BIN", "forge.radicle_bin")];
+
+/// The provider of whoever has a key for it and configured nothing.
+const OPENAI: &str = r#"
+[models.openai]
+kind = "responses"
+base_url = "https://api.openai.com/v1"
+secret = "env:OPENAI_API_KEY"
+"#;
 
 fn variable(key: &str) -> String {
     format!("IKIGAI_{}", key.replace('.', "_").to_ascii_uppercase())
