@@ -70,9 +70,9 @@ pub enum GitError {
         source: io::Error,
     },
     /// It ended with a failure.
-    #[error("git {what} failed ({code}): {complaint}")]
+    #[error("{what} failed ({code}): {complaint}")]
     Exit {
-        /// The verb.
+        /// Program and verb.
         what: String,
         /// Its exit code; negative is a signal.
         code: i32,
@@ -80,25 +80,25 @@ pub enum GitError {
         complaint: String,
     },
     /// It took too long and was ended.
-    #[error("git {what} did not end within {} s", after.as_secs())]
+    #[error("{what} did not end within {} s", after.as_secs())]
     TimedOut {
-        /// The verb.
+        /// Program and verb.
         what: String,
         /// The bound.
         after: Duration,
     },
     /// It printed more than allowed and was ended.
-    #[error("git {what} printed more than {limit} bytes")]
+    #[error("{what} printed more than {limit} bytes")]
     TooMuch {
-        /// The verb.
+        /// Program and verb.
         what: String,
         /// The bound in bytes.
         limit: usize,
     },
     /// Its pipes broke.
-    #[error("talking to git {what}")]
+    #[error("talking to {what}")]
     Pipe {
-        /// The verb.
+        /// Program and verb.
         what: String,
         /// The system's reason.
         #[source]
@@ -119,8 +119,10 @@ impl GitError {
 impl From<GitError> for PortError {
     fn from(error: GitError) -> Self {
         match error {
-            GitError::Spawn { .. } => PortError::unavailable("git (install it: apt-get install git)", error),
-            other => PortError::failed("running git", other),
+            GitError::Spawn { ref program, .. } if program == "git" => {
+                PortError::unavailable("git (install it: apt-get install git)", error)
+            }
+            other => PortError::failed("calling a program", other),
         }
     }
 }
@@ -216,7 +218,18 @@ impl Answer {
         if self.code == 0 {
             Ok(self.stdout)
         } else {
-            Err(GitError::Exit { what: self.what, code: self.code, complaint: self.stderr })
+            let complaint = self.complaint();
+            Err(GitError::Exit { what: self.what, code: self.code, complaint })
+        }
+    }
+
+    /// The end of what it complained; some programs do that on stdout.
+    pub fn complaint(&self) -> String {
+        if self.stderr.is_empty() {
+            let from = self.stdout.len().saturating_sub(COMPLAINT);
+            String::from_utf8_lossy(&self.stdout[from..]).trim().to_owned()
+        } else {
+            self.stderr.clone()
         }
     }
 }
@@ -224,8 +237,10 @@ impl Answer {
 impl Call {
     /// A call of `command` with first argument `verb`, which names it in errors.
     pub fn new(mut command: Command, verb: &str) -> Self {
+        let program = Path::new(command.as_std().get_program()).file_name().unwrap_or_default();
+        let what = format!("{} {verb}", program.to_string_lossy());
         command.arg(verb);
-        Self { command, what: verb.to_owned(), input: None, limit: OUTPUT, time: TIME, settings: 0 }
+        Self { command, what, input: None, limit: OUTPUT, time: TIME, settings: 0 }
     }
 
     /// Adds an argument.

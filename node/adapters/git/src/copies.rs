@@ -16,6 +16,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug)]
 pub struct Held(#[expect(dead_code, reason = "the lock goes with the open file")] File);
 
+/// How one end of a branch stands to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// They are one commit.
+    Same,
+    /// It is an ancestor.
+    Behind,
+    /// It is a descendant.
+    Ahead,
+    /// Each has what the other has not.
+    Apart,
+}
+
 /// The bare copies under one folder; cheap to clone, and any number may be open on one folder.
 #[derive(Debug, Clone)]
 pub struct Copies {
@@ -141,6 +154,35 @@ impl Copies {
     pub async fn is_ancestor(&self, project: &ProjectId, old: &Commit, new: &Commit) -> PortResult<bool> {
         let call = self.call(project, "merge-base").arg("--is-ancestor");
         Ok(call.args([checked(old)?, checked(new)?]).holds().await?)
+    }
+
+    /// How `ours` stands to `theirs`; both must be in the copy.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn standing(
+        &self,
+        project: &ProjectId,
+        ours: &Commit,
+        theirs: &Commit,
+    ) -> PortResult<Standing> {
+        Ok(if ours == theirs {
+            Standing::Same
+        } else if self.is_ancestor(project, ours, theirs).await? {
+            Standing::Behind
+        } else if self.is_ancestor(project, theirs, ours).await? {
+            Standing::Ahead
+        } else {
+            Standing::Apart
+        })
+    }
+
+    /// The branch the checkout at `path` is on.
+    ///
+    /// # Errors
+    /// [`PortError::Refused`] when it is on none.
+    pub async fn branch_of(&self, path: &Path) -> PortResult<String> {
+        crate::import::head_branch(self, path).await
     }
 
     /// Sets the ref `name` from `old` (`None`: it must not exist) to `new`.

@@ -82,7 +82,7 @@ impl Forge for GitForge {
     async fn adopt(&self, project: &ProjectId, checkout: &Path) -> PortResult<ForgeProject> {
         self.copies.existing(project)?;
         let _held = self.copies.hold(project).await?;
-        let wanted = crate::import::head_branch(&self.copies, checkout).await?;
+        let wanted = self.copies.branch_of(checkout).await?;
         let branch = remote::make(self, project, &wanted).await?;
         remote::sync(self, project).await?;
         let theirs = remote::tip(self, project, &branch).await?;

@@ -24,7 +24,7 @@ pub mod workspaces;
 
 pub use checkout::GitCheckout;
 pub use command::{Call, Git, GitError};
-pub use copies::Copies;
+pub use copies::{Copies, Standing};
 pub use forge::{GitForge, Place};
 pub use view::View;
 pub use workspaces::GitWorkspaces;

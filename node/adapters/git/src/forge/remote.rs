@@ -3,6 +3,7 @@
 use super::record::{FETCHED, SHARED};
 use super::{GitForge, Place};
 use crate::command::{Answer, Call};
+use crate::copies::Standing;
 use ikigai_ports::{PortError, PortResult};
 use ikigai_types::{Commit, ProjectId};
 
@@ -91,19 +92,17 @@ pub(super) async fn forward(
     theirs: &Commit,
     ours: &Commit,
 ) -> PortResult<()> {
-    if theirs == ours {
-        Ok(())
-    } else if forge.copies.is_ancestor(project, ours, theirs).await? {
-        forge.copies.set_ref(project, &format!("refs/heads/{branch}"), theirs, Some(ours)).await
-    } else if forge.copies.is_ancestor(project, theirs, ours).await? {
-        push(forge, project, &[format!("{ours}:refs/heads/{branch}")]).await
-    } else {
-        Err(PortError::Conflict(format!(
-            "branch `{branch}` here and at {} have each gone on; in the checkout run: \
-             git pull --rebase {} {branch}, then try again",
-            url(forge, project),
+    match forge.copies.standing(project, ours, theirs).await? {
+        Standing::Same => Ok(()),
+        Standing::Behind => {
+            forge.copies.set_ref(project, &format!("refs/heads/{branch}"), theirs, Some(ours)).await
+        }
+        Standing::Ahead => push(forge, project, &[format!("{ours}:refs/heads/{branch}")]).await,
+        Standing::Apart => Err(PortError::Conflict(format!(
+            "branch `{branch}` here and at {0} have each gone on; in the checkout run: \
+             git pull --rebase {0} {branch}, then try again",
             url(forge, project)
-        )))
+        ))),
     }
 }
 

@@ -1,0 +1,123 @@
+//! A patch as Radicle keeps it: a collaborative object, signed by its authors and read as JSON.
+
+use crate::programs::Programs;
+use ikigai_git::Git;
+use ikigai_ports::forge::Patch;
+use ikigai_ports::{PortError, PortResult};
+use ikigai_types::{Commit, PatchId};
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+/// Radicle's name of the type.
+const TYPE: &str = "xyz.radicle.patch";
+/// Greatest object that is read, in bytes.
+const OBJECT: usize = 8 << 20;
+
+/// A patch, as `rad cob show` prints it. Others write these too: nothing in it is trusted.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Cob {
+    pub title: String,
+    state: Status,
+    revisions: BTreeMap<String, Revision>,
+    timeline: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Status {
+    status: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Revision {
+    oid: String,
+    description: Vec<Text>,
+    discussion: Discussion,
+    timestamp: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Discussion {
+    comments: BTreeMap<String, Text>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Text {
+    body: String,
+}
+
+impl Cob {
+    /// `draft`, `open`, `merged` or `archived`.
+    pub fn state(&self) -> &str {
+        &self.state.status
+    }
+
+    /// The newest revision and its id.
+    fn latest(&self) -> Option<(&str, &Revision)> {
+        let id = self.timeline.iter().rev().find(|id| self.revisions.contains_key(*id))?;
+        Some((id, self.revisions.get(id)?))
+    }
+
+    /// The id of the newest revision.
+    pub fn revision(&self) -> Option<&str> {
+        self.latest().map(|(id, _)| id)
+    }
+
+    /// What the first revision says of the patch, as it was last edited.
+    pub fn description(&self) -> &str {
+        let first = self.timeline.iter().find_map(|id| self.revisions.get(id));
+        first.and_then(|r| r.description.last()).map_or("", |text| &text.body)
+    }
+
+    /// Whether somebody said `body` on it already.
+    pub fn says(&self, body: &str) -> bool {
+        self.revisions.values().flat_map(|r| r.discussion.comments.values()).any(|c| c.body.trim() == body)
+    }
+
+    /// The patch as the port lists it, with the time of its newest revision.
+    pub fn patch(&self, id: &str) -> Option<(u64, Patch)> {
+        let (_, latest) = self.latest()?;
+        let head = Commit(latest.oid.clone()).to_string();
+        let good = head.len() == 40 && head.bytes().all(|b| b.is_ascii_hexdigit());
+        let patch = Patch {
+            id: PatchId::new(id).ok()?,
+            title: self.title.clone(),
+            state: self.state.status.clone(),
+            head: Commit(head),
+        };
+        good.then_some((latest.timestamp, patch))
+    }
+}
+
+/// Ids of all patches of the repository at `storage`, each with the tips its authors have of it.
+pub(crate) async fn tips(git: &Git, storage: &Path) -> PortResult<HashMap<String, String>> {
+    let pattern = format!("refs/namespaces/*/refs/cobs/{TYPE}/*");
+    let list = git.bare(storage, "for-each-ref").args(["--format=%(objectname) %(refname)", &pattern]);
+    let mut tips: HashMap<String, String> = HashMap::new();
+    for line in list.text().await?.lines() {
+        let id = line.rsplit('/').next().unwrap_or_default();
+        if is_id(id) {
+            tips.entry(id.to_owned()).or_default().push_str(line);
+        }
+    }
+    Ok(tips)
+}
+
+/// Reads the patch `id` of `rid`; [`PortError::NotFound`] when there is none.
+pub(crate) async fn show(programs: &Programs, rid: &str, id: &str) -> PortResult<Cob> {
+    let missing = || PortError::NotFound(format!("patch {}", id.chars().take(80).collect::<String>()));
+    if !is_id(id) {
+        return Err(missing());
+    }
+    let call = programs.rad("cob").args(["show", "--repo", rid, "--type", TYPE, "--object", id]);
+    let answer = call.limit(OBJECT).answer().await?;
+    if answer.code != 0 && answer.complaint().contains("not found") {
+        return Err(missing());
+    }
+    let text = answer.good()?;
+    serde_json::from_slice(&text).map_err(|e| PortError::failed(format!("reading patch {id}"), e))
+}
+
+fn is_id(id: &str) -> bool {
+    id.len() == 40 && id.bytes().all(|b| b.is_ascii_hexdigit())
+}
