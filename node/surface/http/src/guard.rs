@@ -91,9 +91,6 @@ pub fn host(parts: &Parts, transport: Transport) -> Result<String, Refusal> {
     if parts.method == Method::CONNECT || parts.method == Method::TRACE {
         return Err(form("this method is not served"));
     }
-    if parts.headers.contains_key(TRANSFER_ENCODING) && parts.headers.contains_key(CONTENT_LENGTH) {
-        return Err(form("the length of the request is given twice"));
-    }
     if let Some(upgrade) = parts.headers.get(UPGRADE)
         && !upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")
     {
@@ -184,11 +181,16 @@ fn check_token(headers: &HeaderMap, auth: &AuthOptions) -> Result<(), Refusal> {
 }
 
 fn check_body(headers: &HeaderMap) -> Result<(), Refusal> {
+    // A body whose length is said up front cannot be read in two ways, by us and by whatever stands before us.
+    if headers.contains_key(TRANSFER_ENCODING) {
+        let (text, hint) = ("the length of the body is not said", "send `Content-Length`, not in chunks");
+        return Err(refuse(Reason::Form, StatusCode::LENGTH_REQUIRED, Code::Usage, text, hint));
+    }
     let length = one(headers, CONTENT_LENGTH).ok().flatten().and_then(|v| v.parse::<u64>().ok());
     if length.is_some_and(|n| n > MAX_BODY as u64) {
         return Err(Refusal { reason: Reason::Size, failure: Failure::too_large() });
     }
-    let has_body = length.is_some_and(|n| n > 0) || headers.contains_key(TRANSFER_ENCODING);
+    let has_body = length.is_some_and(|n| n > 0);
     let kind = one(headers, CONTENT_TYPE).ok().flatten().unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     if has_body && !kind.eq_ignore_ascii_case("application/json") {

@@ -104,7 +104,10 @@ fn forms_that_smuggle_are_refused() {
     assert_eq!(verdict(TCP, "http://evil.example/v1/tasks", &good), Err(Reason::Form));
     assert_eq!(tcp(&[("upgrade", "h2c"), ("http2-settings", "AAMAAABkAAQAAP__")]), Err(Reason::Form));
     assert_eq!(tcp(&[("upgrade", "websocket")]), Err(Reason::Form));
-    assert_eq!(tcp(&[("transfer-encoding", "chunked"), ("content-length", "4")]), Err(Reason::Form));
+    assert_eq!(
+        tcp(&[("transfer-encoding", "chunked"), ("content-type", "application/json")]),
+        Err(Reason::Form)
+    );
 }
 
 #[test]
@@ -117,11 +120,6 @@ fn bodies_are_small_and_json() {
         ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonp"]
     {
         assert_eq!(tcp(&[("content-length", "2"), ("content-type", bad)]), Err(Reason::Type), "{bad:?}");
-        assert_eq!(
-            tcp(&[("transfer-encoding", "chunked"), ("content-type", bad)]),
-            Err(Reason::Type),
-            "{bad:?}"
-        );
     }
 }
 

@@ -1,10 +1,10 @@
 //! What can be done to one task.
 
 use super::App;
-use super::extract::{key, parse, read};
+use super::extract::{Names, key, parse, read};
 use crate::reply::{Failure, Reply, document, json, json_response};
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use ikigai_types::TaskId;
 use ikigai_wire::api::{Command, Document};
@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 pub(super) async fn act(
     State(app): App,
-    Path((id, action)): Path<(String, String)>,
+    Names((id, action)): Names<(String, String)>,
     headers: HeaderMap,
     body: Body,
 ) -> Reply {
@@ -29,7 +29,7 @@ pub(super) async fn act(
     Ok(json_response(StatusCode::OK, app.answered.once(key, &body, run).await?))
 }
 
-pub(super) async fn open(State(app): App, Path(id): Path<String>) -> Reply {
+pub(super) async fn open(State(app): App, Names(id): Names<String>) -> Reply {
     let task: TaskId = app.handle.task(&id).await?.id;
     document("EditorLink", app.handle.open(&task).await?)
 }

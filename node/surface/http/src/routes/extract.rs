@@ -3,7 +3,7 @@
 use crate::guard::MAX_BODY;
 use crate::reply::Failure;
 use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{FromRequestParts, Path, Query};
 use bytes::Bytes;
 use http::HeaderMap;
 use http::StatusCode;
@@ -46,6 +46,23 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
     serde_json::from_slice(bytes)
         .map_err(|e| Failure::usage(format!("the body is not as documented: {e}"), "see GET /openapi.json"))
+}
+
+/// The variable parts of the path.
+pub(super) struct Names<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Names<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let read = Path::<T>::from_request_parts(parts, state).await;
+        read.map(|Path(t)| Self(t)).map_err(|e| {
+            Failure::usage(
+                format!("the path is not as documented: {}", e.body_text()),
+                "see GET /openapi.json",
+            )
+        })
+    }
 }
 
 /// Query parameters; what is unknown or cannot be read is refused.

@@ -1,12 +1,12 @@
 //! Lines of an attempt, as ndjson or server-sent events, from any number on.
 
 use super::App;
-use super::extract::Params;
+use super::extract::{Names, Params};
 use super::streams::{self, Gone, KEEP_ALIVE, Pipe, last_event_id, wants_sse};
 use crate::api::Shared;
 use crate::frames::Frame;
 use crate::reply::{Failure, Reply};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -30,7 +30,7 @@ pub(crate) struct LogQuery {
 
 pub(super) async fn logs(
     State(app): App,
-    Path((id, number)): Path<(String, u32)>,
+    Names((id, number)): Names<(String, u32)>,
     Params(query): Params<LogQuery>,
     headers: HeaderMap,
 ) -> Reply {

@@ -2,22 +2,26 @@
 
 use super::App;
 use super::actions::command;
-use super::extract::{parse, read};
+use super::extract::{Names, parse, read};
 use crate::api::Shared;
 use crate::reply::{Failure, Reply, document};
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use ikigai_wire::api::{Code, Filter, List, NodeView, Problem};
 
 pub(super) async fn list(State(app): App) -> Reply {
     document("NodeList", List { items: nodes(&app).await?, next: None })
 }
 
-pub(super) async fn show(State(app): App, Path(id): Path<String>) -> Reply {
+pub(super) async fn show(State(app): App, Names(id): Names<String>) -> Reply {
     document("Node", find(&app, &id).await?)
 }
 
-pub(super) async fn steer(State(app): App, Path((id, action)): Path<(String, String)>, body: Body) -> Reply {
+pub(super) async fn steer(
+    State(app): App,
+    Names((id, action)): Names<(String, String)>,
+    body: Body,
+) -> Reply {
     let command = command(&action, parse(&read(body).await?)?)?;
     let node = find(&app, &id).await?.id;
     document("Node", app.handle.steer(&node, command).await?)

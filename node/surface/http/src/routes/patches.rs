@@ -1,10 +1,10 @@
 //! Patches of every task, and a patch as a diff.
 
 use super::App;
-use super::extract::Params;
+use super::extract::{Names, Params};
 use super::tasks::TaskQuery;
 use crate::reply::{Reply, document};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
 use ikigai_wire::api::{List, PatchItem, TaskView};
@@ -19,7 +19,7 @@ fn item(task: TaskView) -> Option<PatchItem> {
     Some(PatchItem { task: task.id, short: task.short, title: task.title, state: task.state, patch })
 }
 
-pub(super) async fn diff(State(app): App, Path(id): Path<String>) -> Reply {
+pub(super) async fn diff(State(app): App, Names(id): Names<String>) -> Reply {
     let task = app.handle.task(&id).await?.id;
     let diff = app.handle.diff(&task).await?;
     Ok(([(CONTENT_TYPE, "text/x-diff; charset=utf-8")], diff).into_response())

@@ -1,10 +1,10 @@
 //! Tasks: list, show, submit, and everything at once.
 
 use super::App;
-use super::extract::{Params, key, parse, read};
+use super::extract::{Names, Params, key, parse, read};
 use crate::reply::{Failure, Reply, document};
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::HeaderMap;
 use ikigai_wire::api::{Filter, List, SubmitRequest, TaskView};
 use serde::Deserialize;
@@ -62,7 +62,7 @@ fn page(tasks: Vec<TaskView>, after: Option<&str>, limit: usize) -> List<TaskVie
     List { items, next }
 }
 
-pub(super) async fn show(State(app): App, Path(id): Path<String>) -> Reply {
+pub(super) async fn show(State(app): App, Names(id): Names<String>) -> Reply {
     document("Task", app.handle.task(&id).await?)
 }
 

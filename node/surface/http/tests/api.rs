@@ -1,0 +1,13 @@
+//! The API over real sockets: who gets in, what is refused, what streams.
+
+#[path = "api/served.rs"]
+mod served;
+
+#[path = "api/calls.rs"]
+mod calls;
+#[path = "api/hosts.rs"]
+mod hosts;
+#[path = "api/listeners.rs"]
+mod listeners;
+#[path = "api/streams.rs"]
+mod streams;
