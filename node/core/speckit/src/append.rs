@@ -10,6 +10,9 @@ use crate::order::is_member;
 /// Longest description, in bytes.
 const MAX_DESCRIPTION: usize = 4096;
 
+/// How messages name the file: its path is not known here.
+const NAME: &str = "tasks.md";
+
 /// What the new task carries besides its description.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AppendOptions {
@@ -85,7 +88,7 @@ pub fn append_task(text: &str, description: &str, options: &AppendOptions) -> Re
         length if length > MAX_DESCRIPTION => return Err(AppendError::TooLong { length }),
         _ => {}
     }
-    let before = parse(text, "");
+    let before = parse(text, NAME);
     let id = TaskId::from_number(before.document.highest.saturating_add(1));
     let phase = phase_for(&before.document, options.story)?;
     let place = place(text, &before.document, phase);
@@ -105,14 +108,14 @@ pub fn append_task(text: &str, description: &str, options: &AppendOptions) -> Re
 
 /// The new file must be readable where the old one was.
 fn check(text: &str, known_errors: usize, id: TaskId) -> Result<Appended, AppendError> {
-    let after = parse(text, "");
+    let after = parse(text, NAME);
     let own = after.document.task(id.as_str()).map(|t| t.line);
     match own {
         Some(line) if after.errors.len() <= known_errors => Ok(Appended { text: text.to_owned(), id, line }),
         _ => {
             let error = after.errors.into_iter().rev().find(|e| own.is_none_or(|l| e.place.line == l));
             let missing = || {
-                let place = crate::error::Place { path: "".into(), line: 1, column: 1 };
+                let place = crate::error::Place { path: NAME.into(), line: 1, column: 1 };
                 Error { place, problem: crate::error::Problem::MissingBox { id } }
             };
             Err(AppendError::Unreadable(Box::new(error.unwrap_or_else(missing))))

@@ -53,7 +53,7 @@ pub(crate) fn read(text: &str) -> Vec<Found> {
             }
             (None, _) => match after() {
                 Some(After::Depends { guessed }) => {
-                    let words = text[last.end..].chars().take(12).collect();
+                    let words = text[first.start..].chars().take(last.end - first.start + 6).collect();
                     found.push(plain(&mentions[at..end], guessed, words));
                 }
                 None => {
@@ -121,18 +121,10 @@ fn list_end(text: &str, mentions: &[Mention], first: usize) -> usize {
 mod tests {
     use super::*;
 
-    fn one(target: &Mentioned) -> String {
-        match target {
-            Mentioned::Task(id) => id.to_string(),
-            Mentioned::Tasks(a, b) => format!("{a}-{b}"),
-            Mentioned::Story(n) => format!("US{n}"),
-            Mentioned::Stories(a, b) => format!("US{a}-US{b}"),
-            Mentioned::Phase(n) => format!("Phase{n}"),
-        }
-    }
-
     fn show(text: &str) -> String {
-        let list = |targets: Vec<&Mentioned>| targets.into_iter().map(one).collect::<Vec<_>>().join(",");
+        let list = |targets: Vec<&Mentioned>| {
+            targets.iter().map(|t| t.to_string().replace(' ', "")).collect::<Vec<_>>().join(",")
+        };
         let say = |f: &Found| {
             let subject =
                 if f.subjects.is_empty() { String::new() } else { list(f.subjects.iter().collect()) + ":" };
@@ -160,7 +152,7 @@ mod tests {
             ("x (depends on T048: auth fix)", "<T048"),
             ("x (depends on T007 models, T009 services and T011)", "<T007,T009,T011"),
             ("x (FR-008; depends on T003/T006/T007)", "<T003,T006,T007"),
-            ("x (depends on T001-T005, T009)", "<T001-T005,T009"),
+            ("x (depends on T001-T005, T009)", "<T001–T005,T009"),
             ("x (depends on **T001**, `T002` & T003)", "<T001,T002,T003"),
             ("x (depends on T013 (needs a design), T003)", "<T013,T003"),
             ("x (depends on completion of tasks T001 and T002)", "<T001,T002"),
@@ -174,7 +166,7 @@ mod tests {
     fn other_words_for_it() {
         check(&[
             ("Depends on: T010, T011", "<T010,T011"),
-            ("**Dependencies**: T001-T003 complete", "<T001-T003"),
+            ("**Dependencies**: T001-T003 complete", "<T001–T003"),
             ("x (deps: T001, T002)", "<T001,T002"),
             ("x [after: T004]", "<T004"),
             ("x (after T004)", "<T004"),

@@ -31,177 +31,49 @@ pub(crate) struct Named {
     pub(crate) explicit: bool,
 }
 
+#[rustfmt::skip]
 const PHASE: &[&str] = &[
-    "phase",
-    "fase",
-    "étape",
-    "etape",
-    "etapa",
-    "schritt",
-    "этап",
-    "фаза",
-    "フェーズ",
-    "阶段",
-    "階段",
-    "第",
-    "단계",
-    "milestone",
-    "sprint",
+    "phase", "fase", "étape", "etape", "etapa", "schritt", "этап", "фаза", "フェーズ", "阶段", "階段", "第", "단계",
+    "milestone", "sprint",
 ];
+#[rustfmt::skip]
 const SETUP: &[&str] = &[
-    "setup",
-    "set-up",
-    "set up",
-    "initiali",
-    "scaffold",
-    "bootstrap",
-    "project structure",
-    "preparation",
-    "セットアップ",
-    "準備",
-    "环境准备",
-    "准备",
-    "初始化",
-    "搭建",
-    "configuração",
-    "configuración",
-    "configuration initiale",
-    "preparação",
-    "preparación",
-    "preparación",
-    "installation",
-    "préparation",
-    "설정",
-    "настройка",
+    "setup", "set-up", "set up", "initiali", "scaffold", "bootstrap", "project structure", "preparation",
+    "セットアップ", "準備", "环境准备", "准备", "初始化", "搭建", "configuração", "configuración", "configuration initiale",
+    "preparação", "preparación", "preparación", "installation", "préparation", "설정", "настройка",
     "einrichtung",
 ];
+#[rustfmt::skip]
 const FOUNDATION: &[&str] = &[
-    "foundation",
-    "fundação",
-    "fundacional",
-    "fundament",
-    "fundaç",
-    "blocking prerequisites",
-    "基盤",
-    "基础",
-    "基礎",
-    "기반",
-    "fondation",
-    "fondament",
-    "fundacion",
-    "основа",
-    "grundlage",
+    "foundation", "fundação", "fundacional", "fundament", "fundaç", "blocking prerequisites", "基盤", "基础",
+    "基礎", "기반", "fondation", "fondament", "fundacion", "основа", "grundlage",
 ];
+#[rustfmt::skip]
 const POLISH: &[&str] = &[
-    "polish",
-    "cross-cutting",
-    "cross cutting",
-    "hardening",
-    "acabamento",
-    "polimento",
-    "pulido",
-    "仕上げ",
-    "ポリッシュ",
-    "横断",
-    "收尾",
-    "打磨",
-    "完善",
-    "마무리",
-    "finition",
-    "finalização",
-    "finalización",
-    "полировка",
+    "polish", "cross-cutting", "cross cutting", "hardening", "acabamento", "polimento", "pulido", "仕上げ",
+    "ポリッシュ", "横断", "收尾", "打磨", "完善", "마무리", "finition", "finalização", "finalización", "полировка",
     "feinschliff",
 ];
 const CONVERGE: &[&str] = &["convergence", "converge", "convergência", "convergencia", "収束", "收敛"];
+#[rustfmt::skip]
 const STORY: &[&str] = &[
-    "user stories",
-    "user story",
-    "userstory",
-    "ユーザーストーリー",
-    "用户故事",
-    "使用者故事",
-    "história de usuário",
-    "história de utilizador",
-    "historia de usuario",
-    "récit utilisateur",
-    "histoire utilisateur",
-    "사용자 스토리",
-    "stories",
-    "story",
-    "história",
-    "historia",
-    "ストーリー",
-    "故事",
+    "user stories", "user story", "userstory", "ユーザーストーリー", "用户故事", "使用者故事", "história de usuário",
+    "história de utilizador", "historia de usuario", "récit utilisateur", "histoire utilisateur", "사용자 스토리",
+    "stories", "story", "história", "historia", "ストーリー", "故事",
 ];
+#[rustfmt::skip]
 const SUMMARY: &[&str] = &[
-    "summary",
-    "overview",
-    "dependenc",
-    "execution order",
-    "parallel example",
-    "parallel opportunit",
-    "parallel execution",
-    "implementation strategy",
-    "task count",
-    "recap",
-    "mapping",
-    "matrix",
-    "traceability",
-    "progress",
-    "statistics",
-    "coverage",
-    "graph",
-    "notes",
-    "appendix",
-    "format:",
-    "resumo",
-    "resumen",
-    "résumé",
-    "dependência",
-    "dépendance",
-    "estratégia",
-    "estrategia",
-    "サマリ",
-    "まとめ",
-    "依存関係",
-    "概要",
-    "总结",
-    "汇总",
-    "总览",
-    "概览",
-    "依赖关系",
-    "执行顺序",
-    "并行",
-    "統計",
-    "统计",
-    "index",
+    "summary", "overview", "dependenc", "execution order", "parallel example", "parallel opportunit",
+    "parallel execution", "implementation strategy", "task count", "recap", "mapping", "matrix",
+    "traceability", "progress", "statistics", "coverage", "graph", "notes", "appendix", "format:", "resumo",
+    "resumen", "résumé", "dependência", "dépendance", "estratégia", "estrategia", "サマリ", "まとめ", "依存関係",
+    "概要", "总结", "汇总", "总览", "概览", "依赖关系", "执行顺序", "并行", "統計", "统计", "index",
 ];
+#[rustfmt::skip]
 const CHECKLIST: &[&str] = &[
-    "checklist",
-    "checkpoint",
-    "criteria",
-    "definition of done",
-    "validation",
-    "acceptance",
-    "sign-off",
-    "gate",
-    "success",
-    "verification",
-    "dod",
-    "review",
-    "ready",
-    "quality",
-    "チェックリスト",
-    "完了条件",
-    "受け入れ",
-    "检查",
-    "验收",
-    "完成定义",
-    "critérios",
-    "criterios",
-    "verificação",
-    "verificación",
+    "checklist", "checkpoint", "criteria", "definition of done", "validation", "acceptance", "sign-off",
+    "gate", "success", "verification", "dod", "review", "ready", "quality", "チェックリスト", "完了条件", "受け入れ", "检查",
+    "验收", "完成定义", "critérios", "criterios", "verificação", "verificación",
 ];
 const TESTS: &[&str] =
     &["test", "tests", "testing", "テスト", "测试", "測試", "testes", "pruebas", "테스트", "тесты", "tdd"];
@@ -226,7 +98,7 @@ fn describe(level: usize, text: &str) -> Heading {
     let lower = plain.to_lowercase();
     let named = name(plain, &lower);
     let explicit = named.as_ref().is_some_and(|n| n.explicit);
-    let has = |words: &[&str]| words.iter().any(|w| lower.contains(w));
+    let has = |words: &[&str]| words.iter().any(|w| find_word(&lower, w).is_some());
     Heading {
         level,
         text: text.to_owned(),
@@ -321,7 +193,7 @@ fn kind(lower: &str, stories: &[u32]) -> PhaseKind {
     if let Some(number) = stories.first() {
         return PhaseKind::Story { number: *number, priority: priority(lower) };
     }
-    let has = |words: &[&str]| words.iter().any(|w| lower.contains(w));
+    let has = |words: &[&str]| words.iter().any(|w| find_word(lower, w).is_some());
     match () {
         () if has(CONVERGE) => PhaseKind::Convergence,
         () if has(FOUNDATION) => PhaseKind::Foundational,
@@ -343,7 +215,7 @@ fn stories(title: &str, lower: &str) -> Vec<u32> {
     for mention in mention::find(title) {
         let new: Vec<u32> = match mention.target {
             Mentioned::Story(n) => vec![n],
-            Mentioned::Stories(a, b) => (a..=b.min(a.saturating_add(50))).collect(),
+            Mentioned::Stories(several) => several,
             _ => continue,
         };
         numbers.extend(new.into_iter().filter(|n| !numbers.contains(n)).collect::<Vec<_>>());

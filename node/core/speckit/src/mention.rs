@@ -1,5 +1,7 @@
 //! Mentions of tasks, stories and phases in running text.
 
+use std::fmt;
+
 use crate::id::{self, TaskId, ends_word, starts_word};
 use crate::lines::is_space;
 
@@ -18,17 +20,53 @@ pub(crate) enum Mentioned {
     /// `T001–T005`
     Tasks(TaskId, TaskId),
     Story(u32),
-    /// `US1-US4`
-    Stories(u32, u32),
+    /// `US1-US4`, `User Stories 1 & 2`
+    Stories(Vec<u32>),
     Phase(String),
 }
+
+impl fmt::Display for Mentioned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Task(id) => id.fmt(f),
+            Self::Tasks(first, last) => write!(f, "{first}–{last}"),
+            Self::Story(n) => write!(f, "US{n}"),
+            Self::Stories(numbers) => {
+                let names: Vec<String> = numbers.iter().map(|n| format!("US{n}")).collect();
+                f.write_str(&names.join(", "))
+            }
+            Self::Phase(n) => write!(f, "Phase {n}"),
+        }
+    }
+}
+
+/// What a mention can begin with.
+const STARTS: [char; 17] =
+    ['T', 'U', 'u', 'P', 'p', 'フ', '阶', 'F', 'f', 'S', 's', 'ユ', '用', '使', 'H', 'h', '사'];
+
+/// "User story" in other languages.
+const STORY_WORDS: &[&str] = &[
+    "ユーザーストーリー",
+    "用户故事",
+    "使用者故事",
+    "사용자 스토리",
+    "História de Usuário",
+    "História de usuário",
+    "história de usuário",
+    "História de Utilizador",
+    "Historia de Usuario",
+    "Historia de usuario",
+    "historia de usuario",
+    "Histoire utilisateur",
+    "História",
+    "Historia",
+];
 
 /// All mentions, in order, without overlap. Linear in the text.
 pub(crate) fn find(text: &str) -> Vec<Mention> {
     let mut found: Vec<Mention> = Vec::new();
     let mut at = 0;
-    while let Some(step) = text[at..].find(['T', 'U', 'u', 'P', 'p', 'フ', '阶', 'F', 'S', 's', 'ユ', '用'])
-    {
+    while let Some(step) = text[at..].find(STARTS) {
         at += step;
         match mention_at(text, at) {
             Some(mention) => {
@@ -63,26 +101,34 @@ fn story(rest: &str) -> Option<(usize, Mentioned)> {
     let (length, first) = story_number(rest)?;
     if let Some((end, last)) = range(rest, length, "US", |r| story_number(r).map(|s| s.0)) {
         let (_, last) = story_number(&last)?;
-        return Some((end, Mentioned::Stories(first, last)));
+        return Some((end, Mentioned::Stories(through(first, last))));
     }
-    // `User Stories 1 & 2` is two mentions for a reader, one range for us when they are neighbours
-    let plural = rest.get(..12).is_some_and(|w| w.eq_ignore_ascii_case("user stories"));
-    if plural {
-        let tail = &rest[length..];
-        let gap = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
-        let joins = matches!(tail[..gap].trim_matches(is_space), "&" | "and" | "+" | "-" | "–");
-        let (digits, second) = leading_number(&tail[gap..]).unwrap_or((0, 0));
-        if joins && digits > 0 && second > first {
-            return Some((length + gap + digits, Mentioned::Stories(first, second)));
-        }
+    // `User Stories 1 & 2`: two stories with the word only once
+    let tail = &rest[length..];
+    let gap = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+    let join = tail[..gap].trim_matches(is_space);
+    let (digits, second) = leading_number(&tail[gap..]).unwrap_or((0, 0));
+    let both = match join {
+        "&" | "and" | "+" => vec![first, second],
+        "-" | "–" => through(first, second),
+        _ => Vec::new(),
+    };
+    let ends = digits > 0 && second > first && second < 1000 && ends_word(&tail[gap + digits..]);
+    if ends && !both.is_empty() {
+        return Some((length + gap + digits, Mentioned::Stories(both)));
     }
     Some((length, Mentioned::Story(first)))
+}
+
+/// At most fifty, whatever the text says.
+fn through(first: u32, last: u32) -> Vec<u32> {
+    (first..=last).take(50).collect()
 }
 
 fn story_number(rest: &str) -> Option<(usize, u32)> {
     const WORDS: &[&str] = &["user stories", "user story", "story", "us"];
     let ascii = WORDS.iter().find(|w| rest.get(..w.len()).is_some_and(|r| r.eq_ignore_ascii_case(w)));
-    let other = ["ユーザーストーリー", "用户故事"].iter().find(|w| rest.starts_with(**w));
+    let other = STORY_WORDS.iter().find(|w| rest.starts_with(**w));
     let word = ascii.or(other)?;
     let after = &rest[word.len()..];
     let gap = after.len() - after.trim_start_matches(|c: char| is_space(c) || matches!(c, '-' | '#')).len();
@@ -146,27 +192,18 @@ mod tests {
     use super::*;
 
     fn show(text: &str) -> Vec<String> {
-        find(text)
-            .into_iter()
-            .map(|m| match m.target {
-                Mentioned::Task(id) => id.to_string(),
-                Mentioned::Tasks(a, b) => format!("{a}..{b}"),
-                Mentioned::Story(n) => format!("US{n}"),
-                Mentioned::Stories(a, b) => format!("US{a}..US{b}"),
-                Mentioned::Phase(n) => format!("Phase {n}"),
-            })
-            .collect()
+        find(text).into_iter().map(|m| m.target.to_string()).collect()
     }
 
     #[test]
     fn ids_ranges_stories_and_phases() {
         assert_eq!(
             show("T001, T002–T004 and `T005` - `T007`, T010-012, T020 to T022"),
-            ["T001", "T002..T004", "T005..T007", "T010..T012", "T020..T022"]
+            ["T001", "T002–T004", "T005–T007", "T010–T012", "T020–T022"]
         );
         assert_eq!(
             show("US1, User Story 2, User Stories 3 & 4, US5-US7"),
-            ["US1", "US2", "US3..US4", "US5..US7"]
+            ["US1", "US2", "US3, US4", "US5, US6, US7"]
         );
         assert_eq!(show("Phase 3.1 then phase 4, フェーズ 2"), ["Phase 3.1", "Phase 4", "Phase 2"]);
     }

@@ -51,8 +51,20 @@ pub(crate) struct Block {
     pub(crate) summary: bool,
     pub(crate) checklist: bool,
     pub(crate) tests: Option<bool>,
-    /// Paragraphs and list items that belong to no task, with whether they name dependencies of the block.
-    pub(crate) prose: Vec<(Joined, bool)>,
+    /// Paragraphs and list items that belong to no task.
+    pub(crate) prose: Vec<Prose>,
+    /// Task lines before this block.
+    pub(crate) first_task: usize,
+}
+
+/// A paragraph or list item that belongs to no task.
+#[derive(Debug)]
+pub(crate) struct Prose {
+    pub(crate) text: Joined,
+    /// Names what tasks of the block depend on.
+    pub(crate) depends: bool,
+    /// Task lines before it.
+    pub(crate) tasks_before: usize,
 }
 
 /// A task with the lines that belong to it.
@@ -135,7 +147,7 @@ impl Reader {
     fn new() -> Self {
         let mut draft = Draft::default();
         draft.sections.push(Section::new(None, String::new(), 0, 0));
-        draft.blocks.push(Block::new(0, None));
+        draft.blocks.push(Block::new(0, None, 0));
         Self { draft, open: Vec::new(), current: None, paragraph: None, after_blank: true, checklist: false }
     }
 
@@ -150,6 +162,7 @@ impl Reader {
             _ => self.current = None,
         }
         self.end_paragraph();
+        self.extend_section(line);
     }
 
     fn line(&mut self, line: &Line<'_>, file: &str) {
@@ -159,10 +172,11 @@ impl Reader {
             self.after_blank = true;
             return;
         }
-        let section = self.section();
-        self.draft.sections[section].end = line.start + line.text.trim_end().len();
         self.visible(line);
         self.after_blank = false;
+        if !is_rule(&line.text) {
+            self.extend_section(line);
+        }
     }
 
     /// Ids in comments count for the next free id: somebody may bring the line back.
@@ -255,17 +269,19 @@ impl Reader {
             let title = named.as_ref().map_or_else(|| heading.text.clone(), |n| n.title.clone());
             self.draft.sections.push(Section::new(named, title, line.number, heading.level));
         }
-        let mut block = Block::new(self.section(), parent);
+        let mut block = Block::new(self.section(), parent, self.draft.tasks.len());
         let offset = line.text.find(|c: char| c != '#' && !is_space(c)).unwrap_or(0);
         block.heading.push(&line.text, offset, line);
         block.summary = in_summary || heading.summary;
         block.checklist = heading.checklist || parent.is_some_and(|p| self.draft.blocks[p].checklist);
-        let inherited = parent.and_then(|p| self.draft.blocks[p].tests).filter(|_| heading.phase.is_none());
-        block.tests = if heading.phase.is_some() { None } else { heading.tests.or(inherited) };
+        let inherited = parent.and_then(|p| self.draft.blocks[p].tests);
+        block.tests = match heading.phase.as_ref().map(|p| p.kind) {
+            None => heading.tests.or(inherited),
+            Some(PhaseKind::Other) => heading.tests,
+            Some(_) => None,
+        };
         self.draft.blocks.push(block);
         self.open.push((heading.level, self.draft.blocks.len() - 1));
-        let section = self.section();
-        self.draft.sections[section].end = line.start + line.text.trim_end().len();
     }
 
     fn begins_section(&self, heading: &Heading, in_summary: bool) -> bool {
@@ -387,7 +403,8 @@ impl Reader {
         }
         self.checklist = label == Label::Checklist;
         if let Some(block) = self.draft.blocks.last_mut() {
-            block.prose.push((text, label == Label::Depends));
+            let tasks_before = self.draft.tasks.len();
+            block.prose.push(Prose { text, depends: label == Label::Depends, tasks_before });
         }
     }
 
@@ -430,6 +447,11 @@ impl Reader {
         }
     }
 
+    fn extend_section(&mut self, line: &Line<'_>) {
+        let section = self.section();
+        self.draft.sections[section].end = line.start + line.text.trim_end().len();
+    }
+
     fn flush(&mut self) {
         self.end_paragraph();
     }
@@ -446,7 +468,7 @@ impl Section {
 }
 
 impl Block {
-    fn new(section: usize, parent: Option<usize>) -> Self {
+    fn new(section: usize, parent: Option<usize>, first_task: usize) -> Self {
         Self {
             section,
             parent,
@@ -455,6 +477,7 @@ impl Block {
             checklist: false,
             tests: None,
             prose: Vec::new(),
+            first_task,
         }
     }
 }

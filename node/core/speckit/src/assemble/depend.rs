@@ -9,10 +9,10 @@ use crate::document::{Dependency, DependencySource, Document, Target, TaskIdx};
 use crate::error::Problem;
 use crate::id::TaskId;
 use crate::mention::{self, Mentioned};
-use crate::reader::{Draft, Joined, Label, TaskDraft, label_of};
+use crate::reader::{Block, Draft, Joined, Label, TaskDraft, label_of};
 
 /// Most dependencies a file may state, ranges written out.
-const MAX_DEPENDENCIES: usize = 1_000_000;
+const MAX_DEPENDENCIES: usize = 250_000;
 
 /// Fills in [`crate::Task::depends_on`].
 pub(crate) fn read(
@@ -25,17 +25,17 @@ pub(crate) fn read(
     let numbers = Numbers::new(document);
     let mut links = Links { document, numbers, flawed, notes, stated: 0 };
     let inherited = Inherited::new(draft);
-    let kept = draft.tasks.iter().zip(fates).filter(|(_, f)| **f == Fate::Keep).map(|(t, _)| t);
-    for (i, draft_task) in kept.enumerate() {
+    let kept = draft.tasks.iter().enumerate().zip(fates).filter(|(_, f)| **f == Fate::Keep).map(|(t, _)| t);
+    for (i, (at, draft_task)) in kept.enumerate() {
         let owner = TaskIdx(i);
         links.own(owner, draft_task);
-        for (text, source) in inherited.of(draft, draft_task.block) {
-            links.text(Some(owner), text, 0, *source, false);
+        for (text, source) in inherited.of(draft, draft_task.block, at) {
+            links.text(Some(owner), text, 0, source, false);
         }
     }
     for block in &draft.blocks {
-        for (text, _) in block.prose.iter().filter(|(_, depends)| !depends) {
-            links.text(None, text, 0, DependencySource::Summary, false);
+        for prose in block.prose.iter().filter(|p| !p.depends) {
+            links.text(None, &prose.text, 0, DependencySource::Summary, false);
         }
     }
     for task in &mut document.tasks {
@@ -53,32 +53,58 @@ fn once_each(all: &mut Vec<Dependency>) {
     all.retain(|one| best.get(&one.on) == Some(&one.guessed) && best.remove(&one.on).is_some());
 }
 
-/// What headings and paragraphs say for all tasks under them.
-struct Inherited<'a>(Vec<Vec<(&'a Joined, DependencySource)>>);
+/// What headings and paragraphs say for the tasks under them.
+struct Inherited<'a>(Vec<Vec<Rule<'a>>>);
+
+/// A heading or paragraph and the task lines of the draft it holds for.
+struct Rule<'a> {
+    text: &'a Joined,
+    source: DependencySource,
+    from: usize,
+    to: usize,
+}
 
 impl<'a> Inherited<'a> {
     fn new(draft: &'a Draft) -> Self {
-        let mut own: Vec<Vec<(&Joined, DependencySource)>> = Vec::with_capacity(draft.blocks.len());
-        for block in &draft.blocks {
-            let mut texts = Vec::new();
+        let after: Vec<usize> =
+            draft.blocks.iter().skip(1).map(|b| b.first_task).chain([draft.tasks.len()]).collect();
+        let rules = draft.blocks.iter().zip(after).map(|(block, end)| {
+            let mut rules = Vec::new();
             if !deps::read(&block.heading.text).is_empty() {
-                texts.push((&block.heading, DependencySource::Heading));
+                let source = DependencySource::Heading;
+                rules.push(Rule { text: &block.heading, source, from: 0, to: usize::MAX });
             }
-            let stated = block.prose.iter().filter(|(_, depends)| *depends);
-            texts.extend(stated.map(|(text, _)| (text, DependencySource::Section)));
-            own.push(texts);
-        }
-        Self(own)
+            rules.extend(paragraphs(block, end));
+            rules
+        });
+        Self(rules.collect())
     }
 
     fn of<'s>(
         &'s self,
         draft: &'s Draft,
         block: usize,
-    ) -> impl Iterator<Item = &'s (&'a Joined, DependencySource)> {
+        task: usize,
+    ) -> impl Iterator<Item = (&'a Joined, DependencySource)> + 's {
         let up = std::iter::successors(Some(block), |b| draft.blocks[*b].parent);
-        up.flat_map(|b| self.0[b].iter())
+        let rules = up.flat_map(|b| self.0[b].iter());
+        rules.filter(move |r| (r.from..r.to).contains(&task)).map(|r| (r.text, r.source))
     }
+}
+
+/// A paragraph above or below all tasks of its block holds for all of them; one in between ("wait for T010,
+/// then:") for those up to the next such paragraph.
+fn paragraphs(block: &Block, end: usize) -> Vec<Rule<'_>> {
+    let stated: Vec<_> = block.prose.iter().filter(|p| p.depends).collect();
+    let mut rules = Vec::new();
+    for (i, prose) in stated.iter().enumerate() {
+        let at = prose.tasks_before;
+        let outside = at == block.first_task || at == end;
+        let next = stated.get(i + 1).map_or(usize::MAX, |p| p.tasks_before);
+        let (from, to) = if outside { (block.first_task, usize::MAX) } else { (at, next) };
+        rules.push(Rule { text: &prose.text, source: DependencySource::Section, from, to });
+    }
+    rules
 }
 
 /// Task numbers, to write out ranges.
@@ -112,7 +138,6 @@ struct Said<'a> {
     offset: usize,
     source: DependencySource,
     guessed: bool,
-    words: &'a str,
     inherited: bool,
 }
 
@@ -177,16 +202,47 @@ impl Links<'_> {
         }
         let source =
             if foreign && source != DependencySource::Summary { DependencySource::OtherTask } else { source };
+        self.warn_guess(&subjects, text, from, found);
         for subject in subjects {
             for (at, target) in &found.targets {
                 let guessed = found.guessed && !(inherited && source == DependencySource::Section);
-                let said = Said { text, offset: from + at, source, guessed, words: &found.words, inherited };
+                let said = Said { text, offset: from + at, source, guessed, inherited };
                 match found.relation {
                     Relation::On => self.link(subject, target, &said),
                     Relation::Blocks => self.link_back(subject, target, &said),
                 }
             }
         }
+    }
+
+    /// One warning for what one phrase was taken to say.
+    fn warn_guess(&mut self, subjects: &[TaskIdx], text: &Joined, from: usize, found: &Found) {
+        let (Some((at, _)), false) = (found.targets.first(), subjects.is_empty() || !found.guessed) else {
+            return;
+        };
+        let spot = text.spot(from + at);
+        let join = |mut names: Vec<String>| {
+            names.dedup();
+            names.join(", ")
+        };
+        let subjects = join(subjects.iter().map(|s| self.document.tasks[s.0].id.to_string()).collect());
+        let known = found.targets.iter().map(|(_, t)| t).filter(|t| match t {
+            Mentioned::Task(_) | Mentioned::Tasks(..) => !self.tasks(t).is_empty(),
+            Mentioned::Story(_) | Mentioned::Stories(..) | Mentioned::Phase(_) => true,
+        });
+        let targets = join(known.map(ToString::to_string).collect());
+        if targets.is_empty() {
+            return; // unknown ids have a warning of their own
+        }
+        let (first, last) = match found.relation {
+            Relation::On => (subjects, targets),
+            Relation::Blocks => (targets, subjects),
+        };
+        self.notes.warn(
+            spot.line,
+            spot.column,
+            format!("{:?} is read as: {first} depends on {last}", found.words),
+        );
     }
 
     /// `subject` waits for `target`.
@@ -197,6 +253,9 @@ impl Links<'_> {
                 self.on_id(subject, first, said);
                 self.on_id(subject, last, said);
                 for task in self.tasks(target) {
+                    if self.stated > MAX_DEPENDENCIES {
+                        break;
+                    }
                     let id = self.document.tasks[task.0].id.clone();
                     if task != subject {
                         self.add(subject, Target::Task(id), said);
@@ -204,8 +263,8 @@ impl Links<'_> {
                 }
             }
             Mentioned::Story(n) => self.on_group(subject, Target::Story(*n), said),
-            Mentioned::Stories(a, b) => {
-                for n in (*a..=*b).take(50) {
+            Mentioned::Stories(several) => {
+                for &n in several {
                     self.on_group(subject, Target::Story(n), said);
                 }
             }
@@ -217,7 +276,9 @@ impl Links<'_> {
     fn link_back(&mut self, subject: TaskIdx, target: &Mentioned, said: &Said<'_>) {
         let id = self.document.tasks[subject.0].id.clone();
         for task in self.tasks(target) {
-            let said = Said { source: DependencySource::OtherTask, ..*said };
+            let own = said.source == DependencySource::Summary;
+            let source = if own { said.source } else { DependencySource::OtherTask };
+            let said = Said { source, ..*said };
             if task != subject {
                 self.add(task, Target::Task(id.clone()), &said);
             }
@@ -286,10 +347,6 @@ impl Links<'_> {
         let wrapped = spot.wrapped && said.source == DependencySource::TaskLine;
         let source = if wrapped { DependencySource::WrappedLine } else { said.source };
         let task = &mut self.document.tasks[subject.0];
-        if said.guessed {
-            let message = format!("{:?} is read as: {} depends on {on}", said.words, task.id);
-            self.notes.warn(spot.line, spot.column, message);
-        }
         let new = Dependency { on, source, line: spot.line, column: spot.column, guessed: said.guessed };
         task.depends_on.push(new);
     }

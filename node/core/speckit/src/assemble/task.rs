@@ -151,7 +151,7 @@ fn commands(text: &str) -> Vec<String> {
 
 /// By heading, by its first words, or because all it changes are test files.
 fn is_test(task: &Task, block: &Block) -> bool {
-    let lower = task.description.to_lowercase();
+    let lower = task.description[..task.description.floor_char_boundary(80)].to_lowercase();
     let running = ["run ", "execute ", "ensure ", "validate ", "fix ", "verify ", "confirm "]
         .iter()
         .any(|w| lower.starts_with(w));

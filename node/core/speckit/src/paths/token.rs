@@ -90,9 +90,9 @@ fn plain<'a>(text: &'a str, offset: usize, found: &mut Vec<Piece<'a>>) {
         let skip = rest.find(|c: char| !is_break(c)).unwrap_or(rest.len());
         let word = &rest[skip..];
         let length = word_length(word);
-        let piece = trim_path(&word[..length]);
-        for part in split_scripts(piece) {
-            if words::is_path(part, false) {
+        if words::may_be_path(&word[..length]) {
+            let piece = trim_path(&word[..length]);
+            if let Some(part) = Some(own_script(piece)).filter(|p| words::is_path(p, false)) {
                 let start = part.as_ptr() as usize - text.as_ptr() as usize;
                 found.push(Piece { start: offset + start, text: part });
             }
@@ -182,6 +182,10 @@ fn trim_path(word: &str) -> &str {
             break;
         }
     }
+    let word = match word.split_once("::") {
+        Some((file, _)) if words::has_extension(file) => file,
+        _ => word,
+    };
     match word.split_once('#') {
         Some((path, _)) if path.contains('.') => path,
         _ => match word.rsplit_once(':') {
@@ -196,15 +200,13 @@ fn word_is_glob(word: &str, c: char) -> bool {
 }
 
 /// `在src/a.go中` has no spaces around the path: a change of script ends it after a known extension.
-fn split_scripts(word: &str) -> Vec<&str> {
+fn own_script(word: &str) -> &str {
     if word.is_ascii() {
-        return vec![word];
+        return word;
     }
-    let mut word = word;
-    if let Some(end) = words::extension_before_other_script(word) {
-        word = &word[..end];
-    }
+    let end = words::extension_before_other_script(word).unwrap_or(word.len());
+    let word = &word[..end];
     let lead = word.find(|c: char| c.is_ascii()).unwrap_or(word.len());
-    let root = words::starts_with_root(&word[lead..]);
-    if lead > 0 && root { vec![&word[lead..]] } else { vec![word] }
+    let root = lead > 0 && words::starts_with_root(&word[lead..]);
+    if root { &word[lead..] } else { word }
 }

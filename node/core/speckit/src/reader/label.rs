@@ -30,52 +30,19 @@ const INDEPENDENT: &[&str] = &[
     "test indépendant",
     "독립 테스트",
 ];
+#[rustfmt::skip]
 const VERIFY: &[&str] = &[
-    "verify",
-    "verification",
-    "verify by",
-    "check",
-    "checks",
-    "verify with",
-    "检验",
-    "验证",
-    "検証",
-    "確認",
+    "verify", "verification", "verify by", "check", "checks", "verify with", "检验", "验证", "検証", "確認",
 ];
+#[rustfmt::skip]
 const CHECKLIST: &[&str] = &[
-    "acceptance",
-    "checklist",
-    "criteria",
-    "validation",
-    "definition of done",
-    "done when",
-    "dod",
-    "gate",
-    "exit",
-    "success",
-    "completion",
-    "验收",
-    "完了条件",
-    "受け入れ",
+    "acceptance", "checklist", "criteria", "validation", "definition of done", "done when", "dod", "gate",
+    "exit", "success", "completion", "验收", "完了条件", "受け入れ",
 ];
+#[rustfmt::skip]
 const REFERENCE: &[&str] = &[
-    "reference",
-    "references",
-    "see",
-    "ref",
-    "refs",
-    "source",
-    "based on",
-    "note",
-    "notes",
-    "why",
-    "rationale",
-    "example",
-    "test",
-    "tests",
-    "expected",
-    "参照",
-    "参考",
+    "reference", "references", "see", "ref", "refs", "source", "based on", "note", "notes", "why",
+    "rationale", "example", "test", "tests", "expected", "参照", "参考",
 ];
 
 /// What the beginning of a paragraph announces.
