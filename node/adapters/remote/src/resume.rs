@@ -104,6 +104,10 @@ impl<F: Feed> Resuming<F> {
 
     async fn mend(&mut self) -> Answer<()> {
         let (since, tries) = *self.broken.get_or_insert((Instant::now(), 0));
+        if since.elapsed() > PATIENCE {
+            let text = format!("{} breaks off again and again", self.target);
+            return Err(Problem::new(Code::Unreachable, text, "run: ikigai doctor"));
+        }
         if tries > 0 {
             tokio::time::sleep(MAX_WAIT.min(Duration::from_millis(50 << tries.min(6)))).await;
         }
