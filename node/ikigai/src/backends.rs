@@ -93,8 +93,16 @@ pub(crate) async fn forge(
     match config.forge.backend.as_str() {
         "git" => Ok(Arc::new(ikigai_git::GitForge::new(home.git())?)),
         "radicle" | "auto" => {
-            let _ = (home, seed, name);
-            Err(PortError::Unsupported("radicle"))
+            let options = ikigai_radicle::RadicleOptions {
+                bin: config.forge.radicle_bin.clone(),
+                home: home.radicle(),
+                alias: name.to_owned(),
+                listen: config.forge.listen,
+                connect: config.forge.connect.clone(),
+                seed,
+                workspaces: home.git(),
+            };
+            Ok(Arc::new(ikigai_radicle::RadicleForge::start(options).await?))
         }
         other => {
             let text = format!("forge `{other}` is not known: use radicle, git or auto");
