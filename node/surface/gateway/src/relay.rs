@@ -8,8 +8,8 @@ use crate::answer::{Body, problem};
 use crate::gate::{Gate, ROOM_UNIT};
 use crate::meter::Meter;
 use bytes::Bytes;
-use futures::StreamExt;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited, StreamBody};
@@ -18,13 +18,13 @@ use ikigai_ports::model::{ModelAnswer, ModelCall};
 use ikigai_ports::{PortError, PortResult};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
-use tokio::time::{Instant, timeout};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Chunks on their way to a client that reads slowly.
 const CHUNKS: usize = 16;
 
-type Chunks = mpsc::Sender<PortResult<Bytes>>;
+/// `None` is the end. Without it, as when a client that stalled reads on at last, an answer never looks whole.
+type Chunk = PortResult<Option<Bytes>>;
 
 /// Answers `POST /responses`.
 pub(crate) async fn responses(gate: Arc<Gate>, request: Request<Incoming>) -> Response<Body> {
@@ -114,24 +114,28 @@ async fn pass(
     };
     head.send(response).ok();
     let mut meter = Meter::default();
-    let whole = pump(&gate, answer.body, &chunks, &mut meter).await;
+    let last = pump(&gate, answer.body, &chunks, &mut meter).await;
     let reading = meter.finish();
     if reading.quota && status != StatusCode::TOO_MANY_REQUESTS {
         gate.notices.quota(None);
     }
-    if whole.is_none() || status.is_success() && reading.tokens.is_none() {
+    if status.is_success() && reading.tokens.is_none() {
         tracing::warn!(attempt = %gate.fence, "a model call whose usage is not known");
     }
+    // Counted first, so that who has seen the end of an answer finds it in the total.
     gate.count(&asked, status.is_success(), &reading);
+    if let Some(last) = last {
+        deliver(&gate, &chunks, last).await;
+    }
 }
 
-/// Passes chunks on and meters them, until the end. `None` when it was not reached.
+/// Passes chunks on and meters them, until the end; what the client is to get last, if it is still there.
 async fn pump(
     gate: &Gate,
     mut body: BoxStream<'static, PortResult<Bytes>>,
-    client: &Chunks,
+    client: &mpsc::Sender<Chunk>,
     meter: &mut Meter,
-) -> Option<()> {
+) -> Option<Chunk> {
     let mut gone_since = None;
     loop {
         let next = gate.until_settled(async {
@@ -140,32 +144,30 @@ async fn pump(
                     chunk = body.next() => Some(chunk),
                     () = client.closed() => None,
                 },
-                Some(since) => {
-                    tokio::time::timeout_at(since + gate.limits.drain_time, body.next()).await.ok()
-                }
+                Some(since) => timeout_at(since + gate.limits.drain_time, body.next()).await.ok(),
             }
         });
-        match (next.await?, gone_since) {
-            (None, None) => gone_since = Some(Instant::now()),
-            (None, Some(_)) => return None,
-            (Some(None), _) => return Some(()),
-            (Some(Some(Ok(chunk))), _) => {
+        let stays = gone_since.is_none();
+        match next.await? {
+            None if stays => gone_since = Some(Instant::now()),
+            None => return None,
+            Some(None) => return stays.then_some(Ok(None)),
+            Some(Some(Err(e))) => {
+                gate.notices.upstream(&e.chain());
+                return stays.then_some(Err(e));
+            }
+            Some(Some(Ok(chunk))) => {
                 meter.feed(&chunk);
-                if gone_since.is_none() && !deliver(gate, client, Ok(chunk)).await {
+                if stays && !deliver(gate, client, Ok(Some(chunk))).await {
                     gone_since = Some(Instant::now());
                 }
-            }
-            (Some(Some(Err(e))), _) => {
-                gate.notices.upstream(&e.chain());
-                deliver(gate, client, Err(e)).await;
-                return None;
             }
         }
     }
 }
 
 /// Whether the client took it.
-async fn deliver(gate: &Gate, client: &Chunks, chunk: PortResult<Bytes>) -> bool {
+async fn deliver(gate: &Gate, client: &mpsc::Sender<Chunk>, chunk: Chunk) -> bool {
     matches!(timeout(gate.limits.stall_time, client.send(chunk)).await, Ok(Ok(())))
 }
 
@@ -191,13 +193,8 @@ fn credential_refused() -> Response<Body> {
     problem(StatusCode::BAD_REQUEST, "upstream", "the model provider refused the node's credential", hint)
 }
 
-fn shown(
-    status: StatusCode,
-    answer: &ModelAnswer,
-    client: mpsc::Receiver<PortResult<Bytes>>,
-) -> Response<Body> {
-    let frames = ReceiverStream::new(client).map(|chunk| chunk.map(Frame::data));
-    let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
+fn shown(status: StatusCode, answer: &ModelAnswer, client: mpsc::Receiver<Chunk>) -> Response<Body> {
+    let mut response = Response::new(StreamBody::new(frames(client)).boxed_unsync());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&answer.content_type) {
@@ -208,4 +205,16 @@ fn shown(
         headers.insert(RETRY_AFTER, seconds.into());
     }
     response
+}
+
+fn frames(client: mpsc::Receiver<Chunk>) -> impl Stream<Item = PortResult<Frame<Bytes>>> {
+    stream::unfold(Some(client), |client| async {
+        let mut client = client?;
+        match client.recv().await {
+            Some(Ok(Some(chunk))) => Some((Ok(Frame::data(chunk)), Some(client))),
+            Some(Ok(None)) => None,
+            Some(Err(e)) => Some((Err(e), None)),
+            None => Some((Err(PortError::Refused("the answer was broken off".into())), None)),
+        }
+    })
 }

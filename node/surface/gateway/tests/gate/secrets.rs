@@ -1,13 +1,12 @@
 //! The credential is where it must be, and nowhere else.
 
-use crate::support::{Keys, Reply, Rig, Upstream, ask, completed, post, text};
+use crate::support::{Keys, Reply, Rig, Upstream, ask, completed, log, post, text};
 use bytes::Bytes;
 use http::HeaderValue;
 use ikigai_models::{HttpModel, HttpModelOptions};
 use ikigai_ports::Model;
 use ikigai_ports::gate::GateEvent;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 const CANARY: &str = "sk-canary-3f9a72c1d5e84b06";
 const PROMPT: &str = "prompt-canary-88";
@@ -55,29 +54,8 @@ fn model(upstream: &Upstream, keys: &Arc<Keys>) -> Arc<dyn Model> {
     Arc::new(HttpModel::new(options).unwrap())
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(text);
-        Ok(text.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn the_credential_reaches_the_provider_and_nothing_else() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
     for size in [1, 7, 64 << 10] {
         let upstream = echo(size).await;
         let model = model(&upstream, &Keys::with("openai", CANARY));
@@ -119,7 +97,7 @@ async fn the_credential_reaches_the_provider_and_nothing_else() {
             assert_eq!(entry.unwrap().file_name(), "gateway.sock");
         }
     }
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log();
     assert!(log.contains("model call"), "{log}");
     assert_clean("the log", &log);
     assert!(!log.contains(PROMPT) && !log.contains("from-the-agent"), "{log}");

@@ -16,8 +16,9 @@ use ikigai_ports::{Model, PortError, PortResult};
 use ikigai_types::{AttemptId, Epoch, Fence, Price, Prices, TaskId, Usage};
 use serde_json::{Value, json};
 use std::convert::Infallible;
+use std::io::Write;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -158,7 +159,37 @@ pub fn prices() -> Prices {
     [("gpt-5.5", Price { input: 1_000_000, cached: Some(100_000), output: 2_000_000 })].into_iter().collect()
 }
 
+/// Everything any gate of this process logged, at the most talkative level.
+static LOG: LazyLock<Log> = LazyLock::new(|| {
+    let log = Log::default();
+    let writer = log.clone();
+    let lines =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
+    tracing::subscriber::set_global_default(lines.finish()).unwrap();
+    log
+});
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+pub fn log() -> String {
+    String::from_utf8(LOG.0.lock().unwrap().clone()).unwrap()
+}
+
 pub fn gateway(model: Arc<dyn Model>, limits: GateLimits) -> Arc<Gateway> {
+    // Listened to before the first gate can say anything.
+    LazyLock::force(&LOG);
     let models = [("fake".to_owned(), model)].into();
     Arc::new(Gateway::new(GatewayOptions { models, prices: prices(), limits }))
 }
