@@ -45,7 +45,8 @@ impl NodeHandle for Handle {
         let last = *self.journal.last().borrow();
         let tasks = self.views(move |t| matches(t, &filter)).await?;
         let cursor = format!("{}.{last}", self.journal.epoch());
-        Ok(Snapshot { node: self.node, nodes: vec![self.node_view()], tasks, cursor })
+        let projects = self.projects().await?;
+        Ok(Snapshot { node: self.node, nodes: vec![self.node_view()], projects, tasks, cursor })
     }
 
     async fn task(&self, task: &str) -> Answer<TaskView> {

@@ -12,10 +12,14 @@ use ikigai_ports::store::Batch;
 use ikigai_speckit::Graph;
 use ikigai_task::{Input, TaskSpec};
 use ikigai_types::TaskId;
-use ikigai_wire::api::{Code, PlanView, PlannedTask, Problem, SubmitRequest, SubmitSource, SubmitView};
+use ikigai_wire::api::{Code, PlanView, PlannedTask, Problem, ProjectView, SubmitRequest, SubmitSource, SubmitView};
 use project::Project;
+use ikigai_wire::record::{decode, encode};
 use std::collections::HashMap;
 use std::path::Path;
+
+/// Where adopted projects are kept.
+const PROJECTS: &[u8] = b"project/";
 
 /// Tasks of one request, with what a plan says of them.
 struct Proposal {
@@ -66,8 +70,24 @@ impl Handle {
     async fn adopt(&self, project: &Project) -> Answer<()> {
         let checkout = Path::new(&project.path);
         self.parts.workspaces.import(&project.id, checkout, None).await.map_err(view::problem)?;
-        self.parts.forge.adopt(&project.id, checkout).await.map_err(view::problem)?;
-        Ok(())
+        let adopted = self.parts.forge.adopt(&project.id, checkout).await.map_err(view::problem)?;
+        let known = ProjectView {
+            id: project.id.clone(),
+            checkout: project.path.clone(),
+            forge: self.parts.forge.name().to_owned(),
+            repository: adopted.id,
+            branch: adopted.branch,
+        };
+        let key = [PROJECTS, project.id.as_str().as_bytes()].concat();
+        self.parts.store.commit(Batch::default().put(key, encode(&known))).await.map_err(view::problem)
+    }
+
+    /// Projects that were adopted.
+    pub(crate) async fn projects(&self) -> Answer<Vec<ProjectView>> {
+        let rows = self.parts.store.scan(PROJECTS, PROJECTS, usize::MAX).await.map_err(view::problem)?;
+        let read = |(_, entry): (_, ikigai_ports::store::Entry)| decode(&entry.value);
+        let projects = rows.into_iter().map(read).collect::<Result<_, _>>();
+        projects.map_err(|e| Problem::plain(Code::Failed, e.to_string()))
     }
 
     fn check_prices(&self, proposal: &Proposal, request: &SubmitRequest) -> Answer<()> {

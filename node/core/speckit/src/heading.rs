@@ -102,8 +102,9 @@ fn describe(level: usize, text: &str) -> Heading {
     Heading {
         level,
         text: text.to_owned(),
-        summary: !explicit && has(SUMMARY),
-        checklist: !explicit && has(CHECKLIST),
+        // The title of the whole file names the feature, whatever words it is made of.
+        summary: level > 1 && !explicit && has(SUMMARY),
+        checklist: level > 1 && !explicit && has(CHECKLIST),
         tests: tests(&lower),
         phase: named,
     }

@@ -285,3 +285,13 @@ fn dot() {
     }
     "#);
 }
+
+#[test]
+fn a_title_with_a_word_for_summaries_is_still_a_title() {
+    let graph = graph(
+        "# Tasks: Text statistics overview\n## Phase 1: Setup\n- [ ] T001 a\n\
+         ## Phase 2: User Story 1 - A (Priority: P1)\n- [ ] T002 [US1] b\n\
+         ## Phase 3: User Story 2 - B (Priority: P2)\n- [ ] T003 [US2] c\n",
+    );
+    assert_eq!(graph.waves(), [vec![TaskIdx(0)], vec![TaskIdx(1), TaskIdx(2)]]);
+}

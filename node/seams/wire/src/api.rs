@@ -14,7 +14,7 @@ pub use request::{Command, Filter, NodeCommand, SubmitRequest, SubmitSource, Tas
 pub use seed::{CapacityView, EvictRequest, HealthView, PatchItem, PodView};
 pub use view::{
     AttemptView, CheckView, Document, EdgeView, Evidence, List, NodeView, OpenView, PatchView, PlacementView,
-    PlanView, PlannedTask, Snapshot, SubmitView, TaskView, WhyView,
+    PlanView, PlannedTask, ProjectView, Snapshot, SubmitView, TaskView, WhyView,
 };
 
 /// The version every document names.

@@ -130,9 +130,9 @@ impl DemoNode {
 
     /// The project's Radicle id.
     pub(super) async fn rid(&self) -> Result<String, Problem> {
-        let url = run(Path::new("git"), &["remote", "get-url", "rad"], &self.project, &[]).await?;
-        let id = url.trim_start_matches("rad://").split('/').next().unwrap_or_default().to_owned();
-        Ok(format!("rad:{id}"))
+        let projects = self.handle.snapshot(ikigai_wire::api::Filter::default()).await?.projects;
+        let found = projects.into_iter().find(|p| Path::new(&p.checkout) == self.project);
+        found.map(|p| p.repository).ok_or_else(|| failed("find the project", "the node does not know it"))
     }
 
     /// This node's Radicle id.

@@ -206,7 +206,7 @@ impl NodeHandle for FakeNode {
                 && (filter.states.is_empty() || filter.states.contains(&t.state))
         };
         Ok(Snapshot {
-            node: state.nodes[0].id,
+            node: state.projects: Vec::new(), nodes[0].id,
             nodes: state.nodes.clone(),
             tasks: state.tasks.iter().filter(wanted).cloned().collect(),
             cursor: state.cursor(),

@@ -42,10 +42,29 @@ pub struct Snapshot {
     pub node: NodeId,
     /// Every node it knows, itself first.
     pub nodes: Vec<NodeView>,
+    /// Projects this node accepted tasks of.
+    #[serde(default)]
+    pub projects: Vec<ProjectView>,
     /// Tasks, in the order of their ids.
     pub tasks: Vec<TaskView>,
     /// Cursor of the event log this view includes.
     pub cursor: String,
+}
+
+/// A project, as its forge knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProjectView {
+    /// Its id on this node.
+    pub id: ikigai_types::ProjectId,
+    /// Its checkout.
+    pub checkout: String,
+    /// `radicle`, `git`.
+    pub forge: String,
+    /// Its id there, such as `rad:z…`.
+    pub repository: String,
+    /// Its default branch.
+    pub branch: String,
 }
 
 /// A node.
