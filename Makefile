@@ -28,7 +28,7 @@ demo: setup build ## Set everything up and run the main job: a feature's tasks b
 	@$(with_env) KEEP=$(KEEP) $(BIN) demo
 
 test: setup-tests build ## Set everything up and run all tests
-	@$(with_env) $(required) cargo test --workspace --locked
+	@$(with_env) $(required) cargo test --workspace --locked --no-fail-fast
 
 check: fmt clippy shell test doc deny ## What CI runs: format, lints, tests, docs, dependencies
 
