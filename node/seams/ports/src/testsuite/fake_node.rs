@@ -12,8 +12,8 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use ikigai_types::{AttemptId, NodeId, TaskId, Timestamp};
 use ikigai_wire::api::{
-    Code, Command, Event, Filter, LogEntry, NodeCommand, NodeView, OpenView, PlanView, Problem, Snapshot,
-    SubmitRequest, SubmitView, TaskView,
+    Code, Command, Event, Filter, LogEntry, NodeCommand, NodeView, OpenView, PlanView, Problem, ProjectView,
+    Snapshot, SubmitRequest, SubmitView, TaskView,
 };
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,6 +31,7 @@ struct State {
     now: Timestamp,
     log_epoch: u64,
     nodes: Vec<NodeView>,
+    projects: Vec<ProjectView>,
     tasks: Vec<TaskView>,
     plan: PlanView,
     events: Vec<Event>,
@@ -49,6 +50,7 @@ impl FakeNode {
             now,
             log_epoch: 1,
             nodes: vec![scene::node("laptop", 1, now)],
+            projects: Vec::new(),
             tasks: Vec::new(),
             plan: PlanView::default(),
             events: Vec::new(),
@@ -206,8 +208,9 @@ impl NodeHandle for FakeNode {
                 && (filter.states.is_empty() || filter.states.contains(&t.state))
         };
         Ok(Snapshot {
-            node: state.projects: Vec::new(), nodes[0].id,
+            node: state.nodes[0].id,
             nodes: state.nodes.clone(),
+            projects: state.projects.clone(),
             tasks: state.tasks.iter().filter(wanted).cloned().collect(),
             cursor: state.cursor(),
         })

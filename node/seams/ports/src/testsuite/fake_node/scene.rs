@@ -2,8 +2,8 @@
 
 use super::State;
 use ikigai_types::{
-    AttemptId, Epoch, Limits, MicroUsd, NodeId, PatchId, Resources, Tags, TaskId, Timestamp, Usage,
-    WorkloadId,
+    AttemptId, Epoch, Limits, MicroUsd, NodeId, PatchId, ProjectId, Resources, Tags, TaskId, Timestamp,
+    Usage, WorkloadId,
 };
 use ikigai_wire::api::{
     AttemptView, CheckView, EdgeView, Evidence, LogEntry, NodeView, PatchView, PlacementView, PlanView,
@@ -205,6 +205,13 @@ pub(super) fn shop(state: &mut State, project: &str) {
     t7.usage = t7.attempts[0].usage;
 
     scene_logs(state, &t3, &t6);
+    state.projects = vec![ProjectView {
+        id: ProjectId::new("1f0c2a77").expect("invariant: letters and digits"),
+        checkout: project.to_owned(),
+        forge: "git".into(),
+        repository: "/var/lib/ikigai/git/1f0c2a77.git".into(),
+        branch: "main".into(),
+    }];
     state.tasks = vec![t1, t2, t3, t4, t5, t6, t7];
     for i in 0..state.tasks.len() {
         let (to, why) = (state.tasks[i].state.clone(), state.tasks[i].reason.clone());
