@@ -7,7 +7,7 @@ use ikigai_types::{
 };
 use ikigai_wire::api::{
     AttemptView, CheckView, EdgeView, Evidence, LogEntry, NodeView, PatchView, PlacementView, PlanView,
-    PlannedTask, TaskView, WhyView,
+    PlannedTask, ProjectView, TaskView, WhyView,
 };
 use std::time::Duration;
 
