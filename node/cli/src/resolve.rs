@@ -9,8 +9,8 @@ const MAX_LISTED: usize = 10;
 
 /// The task called `given` on `node`.
 pub(crate) async fn task(node: &dyn NodeHandle, env: &Env, given: &str) -> Result<TaskView, Problem> {
-    // A whole id needs no list.
-    if given.contains('.') && !given.contains('/') {
+    // A whole id needs no list; `T052.4` is none.
+    if given.contains('.') && !given.contains('/') && ikigai_speckit::TaskId::parse(given).is_none() {
         return node.task(given).await;
     }
     let tasks = node.snapshot(Filter::default()).await?.tasks;

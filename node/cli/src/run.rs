@@ -16,7 +16,7 @@ pub(crate) type Outcome = Result<u8, Problem>;
 /// Exit code when `plan` or `diff` finds something.
 pub(crate) const DIFFERS: u8 = 9;
 /// Exit code on Ctrl-C.
-const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 
 pub(crate) fn main() -> ExitCode {
     completion::answer_shell();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Name of the socket in the state folder.
 pub const SOCKET: &str = "ikigai.sock";
 /// Name of the file with the token in the state folder.
-pub const TOKEN: &str = "api.token";
+pub const TOKEN: &str = "token";
 /// Where loopback HTTP listens unless configured.
 pub const ADDRESS: &str = "127.0.0.1:7420";
 

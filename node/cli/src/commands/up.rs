@@ -2,14 +2,18 @@
 
 use crate::env::Env;
 use crate::human::Span;
-use crate::run::Outcome;
+use crate::run::{INTERRUPTED, Outcome};
 use clap::Args;
+use ikigai::BuildError;
+use ikigai_http::ListenError;
 use ikigai_wire::api::{Code, Problem};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{IsTerminal, Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::{EnvFilter, fmt};
 
 /// What the node prints on stdout, before its socket, once it is ready.
 pub(crate) const READY: &str = "ready ";
@@ -32,6 +36,9 @@ pub(crate) struct Up {
     /// How long a detached node may take to be ready
     #[arg(long, value_name = "TIME", default_value = "60s", requires = "detach")]
     timeout: Span,
+    /// Go on when the terminal goes away (what --detach starts)
+    #[arg(long, hide = true)]
+    orphan: bool,
 }
 
 impl Up {
@@ -41,19 +48,20 @@ impl Up {
 
     /// The node itself. Prints [`READY`] and the socket's path on stdout once it answers there.
     async fn foreground(&self, env: &Env) -> Outcome {
+        log();
         let layers = self.layers(env)?;
         let config = layers.config().map_err(wrong)?;
         let home = env.state_dir()?;
         let node = ikigai::Node::builder().home(home).config(config).start().await;
-        let node = node.map_err(|e| Problem::new(Code::Failed, chain(&e), e.hint()))?;
+        let node = node.map_err(|e| refused(&e))?;
         if let Some(address) = node.listen() {
             env.out.say(&format!("the node {} listens on http://{address}", node.id().short()));
         }
         env.out.lines(&[format!("{READY}{}", node.socket().display())])?;
-        stopped().await;
+        let code = stopped(self.orphan).await;
         env.out.say("the node stops; its agents go on and are found again by the next `ikigai up`");
         node.stop().await;
-        Ok(0)
+        Ok(code)
     }
 
     /// Files, environment, then flags.
@@ -81,7 +89,7 @@ impl Up {
         let file = file.map_err(|e| failed("open the log", &e))?;
         let before = file.metadata().map(|m| m.len()).unwrap_or(0);
         let mut command = Command::new(std::env::current_exe().map_err(|e| failed("find this program", &e))?);
-        command.arg("--home").arg(&state).arg("up");
+        command.arg("--home").arg(&state).args(["up", "--orphan"]);
         command.args(self.listen.iter().flat_map(|l| ["--listen", l]));
         command.args(self.config.iter().flat_map(|c| ["--config".as_ref(), c.as_os_str()]));
         // A group of its own, so that Ctrl-C here does not reach it.
@@ -114,14 +122,36 @@ impl Up {
     }
 }
 
-/// Returns on Ctrl-C or SIGTERM.
-async fn stopped() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut term) = signal(SignalKind::terminate()) else { return };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+/// Logs to stderr; `IKIGAI_LOG` says what, such as `debug` or `ikigai_http=debug`.
+fn log() {
+    let filter = EnvFilter::try_from_env("IKIGAI_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    // Fails only when somebody set one already; then theirs is the one that counts.
+    let _ = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour).try_init();
+}
+
+/// Waits for a signal to stop, and answers the exit code that goes with it.
+async fn stopped(orphan: bool) -> u8 {
+    let listen = |kind| signal(kind).expect("invariant: these signals can be caught");
+    let (mut interrupt, mut term) = (listen(SignalKind::interrupt()), listen(SignalKind::terminate()));
+    let mut hangup = listen(SignalKind::hangup());
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => return INTERRUPTED,
+            _ = term.recv() => return 0,
+            _ = hangup.recv() => if !orphan { return 0 },
+        }
     }
+}
+
+fn refused(error: &BuildError) -> Problem {
+    let code = match error {
+        BuildError::Running(_) => Code::Conflict,
+        BuildError::Config(_) | BuildError::Address(_) | BuildError::Adapter(_) => Code::Usage,
+        BuildError::Listen(ListenError::NotLoopback(_)) => Code::Denied,
+        _ => Code::Failed,
+    };
+    Problem::new(code, chain(error), error.hint())
 }
 
 fn wrong(error: ikigai::ConfigError) -> Problem {
@@ -133,7 +163,7 @@ fn wrong(error: ikigai::ConfigError) -> Problem {
 }
 
 /// An error and each of its causes.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |e| e.source()).map(|e| format!(": {e}"));
     format!("{error}{}", causes.collect::<String>())
 }

@@ -67,3 +67,78 @@ fn doctor_says_what_to_do() {
     assert!(with.contains(r#""name":"node","status":"ok","found":"laptop 0.1.0 answers""#), "{with}");
     assert!(with.contains(r#""fix":"run: chmod 700"#) && with.ends_with("[exit 0]\n"), "{with}");
 }
+
+#[test]
+fn every_line_that_init_writes_is_a_setting_that_exists() {
+    let template = include_str!("../../src/commands/init/ikigai.toml");
+    let uncommented: String = template
+        .lines()
+        .filter_map(|l| l.strip_prefix("# "))
+        .filter(|l| l.starts_with('[') || l.contains(" = "))
+        .map(|l| format!("{l}\n"))
+        .collect();
+    assert!(uncommented.lines().count() > 5, "{uncommented}");
+    let scene = Scene::alone();
+    std::fs::write(scene.project().join("ikigai.toml"), uncommented).unwrap();
+    let shown = scene.run("config explain task");
+    assert!(shown.contains("task.max_attempts") && shown.ends_with("[exit 0]\n"), "{shown}");
+}
+
+#[test]
+fn config_explain_names_the_layer_that_won() {
+    let scene = Scene::alone();
+    std::fs::create_dir_all(scene.dir.path().join(".config/ikigai")).unwrap();
+    let user = scene.dir.path().join(".config/ikigai/ikigai.toml");
+    std::fs::write(&user, "[http]\nlisten = \"127.0.0.1:1\"\n[task]\nmodel = \"small\"\n").unwrap();
+    std::fs::write(scene.project().join("ikigai.toml"), "[task]\nmodel = \"large\"\n").unwrap();
+    let explain = |line: &str| {
+        let out = scene.command(line).env("IKIGAI_TASK_MODEL", "huge").output().unwrap();
+        scene.show(line, &out)
+    };
+    let lines = [
+        "config explain task.model -o wide",
+        "config explain --json",
+        "config explain node.slots",
+        "config explain no.such.key",
+    ];
+    assert_snapshot!(lines.map(explain).join("\n"));
+    std::fs::write(scene.project().join("ikigai.toml"), "[task]\nmodle = \"x\"\n").unwrap();
+    let shown = explain("config explain task.model");
+    assert!(
+        shown.contains("shop/ikigai.toml") && shown.contains("modle") && shown.ends_with("[exit 2]\n"),
+        "{shown}"
+    );
+}
+
+const TASKS: &str = "# Tasks: Shop\n\n## Phase 1: Setup\n\n- [X] T001 Create project structure\n- [ ] T002 [P] Configure linting in lint.toml\n\n\
+    ## Phase 2: Foundational\n\n- [ ] T003 Create the database in src/db.py\n\n\
+    ## Phase 3: User Story 1 - Cart (Priority: P1)\n\n- [ ] T004 [P] [US1] Cart test in tests/test_cart.py\n\
+    - [ ] T005 [US1] Cart in src/cart.py (depends on T004)\n- [ ] T006 [US1] Prices in src/cart.py\n";
+
+#[test]
+fn spec_graph_and_status_need_no_node() {
+    let scene = Scene::alone();
+    std::fs::write(scene.project().join("specs/001-shop/tasks.md"), TASKS).unwrap();
+    assert_snapshot!(scene.all(&[
+        "spec graph",
+        "spec graph 001-shop -o wide",
+        "spec graph specs/001-shop/tasks.md --dot",
+        "spec graph 001-shop -o ndjson",
+        "spec status 001-shop",
+        "spec status 002-none",
+    ]));
+    let active = "{\"feature_directory\":\"specs/001-shop\"}";
+    std::fs::write(scene.project().join(".specify/feature.json"), active).unwrap();
+    assert!(scene.run("spec status").contains("1/2"), "{}", scene.run("spec status"));
+}
+
+#[test]
+fn mistakes_of_a_tasks_file_name_their_line() {
+    let scene = Scene::alone();
+    let file = scene.project().join("specs/001-shop/tasks.md");
+    let broken = TASKS.replace("depends on T004", "depends on T404").replace("T002 [P]", "T001 [P]");
+    std::fs::write(&file, broken).unwrap();
+    assert_snapshot!(scene.all(&["spec graph 001-shop", "spec graph 001-shop --json"]));
+    std::fs::write(&file, b"- [ ] T001 \xff").unwrap();
+    assert_snapshot!("not_utf8", scene.run("spec graph 001-shop"));
+}

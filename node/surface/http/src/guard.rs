@@ -165,7 +165,7 @@ fn check_origin(headers: &HeaderMap, transport: Transport, auth: &AuthOptions) -
 
 fn check_token(headers: &HeaderMap, auth: &AuthOptions) -> Result<(), Refusal> {
     let refusal = |message: &str| {
-        let hint = "send `Authorization: Bearer <token>` with the token of the node's file api.token";
+        let hint = "send `Authorization: Bearer <token>` with the token in the file `token` of the node's state folder";
         refuse(Reason::Token, StatusCode::UNAUTHORIZED, Code::Unauthenticated, message, hint)
     };
     let given = one(headers, AUTHORIZATION).map_err(|()| refusal("the token cannot be read"))?;

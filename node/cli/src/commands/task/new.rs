@@ -135,14 +135,14 @@ impl New {
 
     fn words(&self) -> Result<Words, Problem> {
         let ids = self.what.iter().flat_map(|w| w.split(',')).map(str::trim).filter(|w| !w.is_empty());
-        let ids: Vec<_> = ids.map(str::to_ascii_uppercase).collect();
+        let ids: Vec<_> = ids.map(id).collect();
         if ids.iter().all(|id| is_id(id)) {
             return Ok(Words::Ids(ids));
         }
         match &self.what[..] {
             [text] if text.trim().contains(char::is_whitespace) => Ok(Words::Text(text.trim().to_owned())),
             _ => {
-                let wrong = self.what.iter().find(|w| !is_id(w)).cloned().unwrap_or_default();
+                let wrong = self.what.iter().find(|w| !is_id(&id(w))).cloned().unwrap_or_default();
                 let text = format!("`{wrong}` is neither a task id such as T012 nor a text of several words");
                 Err(Problem::new(
                     Code::Usage,
@@ -160,8 +160,12 @@ enum Words {
 }
 
 fn is_id(word: &str) -> bool {
-    let digits = word.strip_prefix(['T', 't']).unwrap_or_default();
-    digits.len() >= 3 && digits.bytes().all(|b| b.is_ascii_digit())
+    ikigai_speckit::TaskId::parse(word).is_some()
+}
+
+/// `t012a` as `T012a`.
+fn id(word: &str) -> String {
+    word.strip_prefix('t').map_or_else(|| word.to_owned(), |rest| format!("T{rest}"))
 }
 
 impl How {
