@@ -50,6 +50,7 @@ impl Writer {
 
     /// Puts what was applied on the disk.
     fn make_durable(&mut self) -> PortResult<()> {
+        self.syncer.sync_new(&self.folder).map_err(|e| as_port_error(e.into()))?;
         self.tree.read(|tree| tree.flush())?;
         self.syncer.sync(&self.folder).map_err(|e| as_port_error(e.into()))
     }
