@@ -1,7 +1,7 @@
 //! A node's folder: everything it keeps is below it, and one node at a time has it.
 
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Folders and files of one node.
@@ -74,6 +74,8 @@ impl Home {
     /// Makes the folder and takes its lock; `None` when another node has it.
     pub(crate) fn claim(&self) -> std::io::Result<Option<Lock>> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
+        // Whoever made the folder before: what is in it is nobody else's to read.
+        std::fs::set_permissions(&self.0, std::fs::Permissions::from_mode(0o700))?;
         for folder in [self.store(), self.logs(), self.run(), self.git()] {
             std::fs::DirBuilder::new().recursive(true).mode(0o711).create(folder)?;
         }

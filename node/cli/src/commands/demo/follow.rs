@@ -74,7 +74,7 @@ fn worth_seeing(event: &Event) -> Option<String> {
                 event.attempt.unwrap_or(0) + 1
             )
         }
-        "verified" => format!("{} from a clean checkout in a fresh container", event.text),
+        "verified" => format!("checked again from a clean checkout in a fresh container: {}", event.text),
         "accepted" => short_id(&event.text),
         "ticked" => "its box in tasks.md is ticked".to_owned(),
         "denied" | "chore-failed" | "failed" | "stale-refused" => format!("{}: {}", event.what, event.text),
