@@ -83,15 +83,16 @@ pub(crate) fn models(config: &Config) -> PortResult<BTreeMap<String, Arc<dyn Mod
     Ok(models)
 }
 
+/// A forge, and what must be ended with the node when it runs programs of its own.
+pub(crate) struct Forged {
+    pub(crate) forge: Arc<dyn Forge>,
+    pub(crate) radicle: Option<Arc<ikigai_radicle::RadicleForge>>,
+}
+
 /// The forge that is configured. `auto` takes Radicle, and says what to do when its programs are not found.
-pub(crate) async fn forge(
-    config: &Config,
-    home: &Home,
-    seed: [u8; 32],
-    name: &str,
-) -> PortResult<Arc<dyn Forge>> {
+pub(crate) async fn forge(config: &Config, home: &Home, seed: [u8; 32], name: &str) -> PortResult<Forged> {
     match config.forge.backend.as_str() {
-        "git" => Ok(Arc::new(ikigai_git::GitForge::new(home.git())?)),
+        "git" => Ok(Forged { forge: Arc::new(ikigai_git::GitForge::new(home.git())?), radicle: None }),
         "radicle" | "auto" => {
             let options = ikigai_radicle::RadicleOptions {
                 bin: config.forge.radicle_bin.clone(),
@@ -102,7 +103,8 @@ pub(crate) async fn forge(
                 seed,
                 workspaces: home.git(),
             };
-            Ok(Arc::new(ikigai_radicle::RadicleForge::start(options).await?))
+            let radicle = Arc::new(ikigai_radicle::RadicleForge::start(options).await?);
+            Ok(Forged { forge: radicle.clone(), radicle: Some(radicle) })
         }
         other => {
             let text = format!("forge `{other}` is not known: use radicle, git or auto");

@@ -153,7 +153,7 @@ impl NodeBuilder {
         let workspaces = ikigai_git::GitWorkspaces::new(home.git(), ikigai_ports::executor::WORKLOAD_UID);
         let workspaces = workspaces.map_err(wrap("git"))?;
         let forge = match self.forge {
-            Some(forge) => forge,
+            Some(forge) => backends::Forged { forge, radicle: None },
             None => backends::forge(&config, &home, seed, &name).await.map_err(wrap("forge"))?,
         };
         let models = backends::models(&config).map_err(wrap("model provider"))?;
@@ -168,7 +168,7 @@ impl NodeBuilder {
             store,
             logs: backends::logs(&home).map_err(wrap("log storage"))?,
             executor,
-            forge,
+            forge: forge.forge,
             workspaces: Arc::new(workspaces),
             checkout: Arc::new(ikigai_git::GitCheckout::new(home.git()).map_err(wrap("git"))?),
             gates,
@@ -180,7 +180,7 @@ impl NodeBuilder {
         };
         let options = options(&config, &home, name, providers, &parts)?;
         let running = ikigai_runtime::start(parts, options).await?;
-        Node::serve(Serving { home, lock, running, editor, listen }).await
+        Node::serve(Serving { home, lock, running, editor, listen, radicle: forge.radicle }).await
     }
 }
 

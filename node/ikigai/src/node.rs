@@ -6,6 +6,7 @@ use crate::hosts::Editors;
 use ikigai_editor::EditorProxy;
 use ikigai_http::{Api, ApiOptions, AuthOptions, Listener};
 use ikigai_ports::NodeHandle;
+use ikigai_radicle::RadicleForge;
 use ikigai_runtime::Running;
 use ikigai_types::NodeId;
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ pub struct Node {
     stop: CancellationToken,
     server: JoinHandle<()>,
     listen: Option<SocketAddr>,
+    radicle: Option<Arc<RadicleForge>>,
     _lock: Lock,
 }
 
@@ -36,6 +38,7 @@ pub(crate) struct Serving {
     pub(crate) running: Running,
     pub(crate) editor: Arc<EditorProxy>,
     pub(crate) listen: Option<SocketAddr>,
+    pub(crate) radicle: Option<Arc<RadicleForge>>,
 }
 
 impl Node {
@@ -45,7 +48,7 @@ impl Node {
     }
 
     pub(crate) async fn serve(serving: Serving) -> Result<Self, BuildError> {
-        let Serving { home, lock, running, editor, listen } = serving;
+        let Serving { home, lock, running, editor, listen, radicle } = serving;
         let token = ikigai_http::auth::load_or_create(&home.token())
             .map_err(|source| BuildError::Home { folder: home.path().to_owned(), source })?;
         let mut listeners = vec![Listener::unix(&home.socket()).await?];
@@ -57,7 +60,7 @@ impl Node {
         let api = Api::new(Arc::new(running.handle().clone()), options);
         let stop = CancellationToken::new();
         let server = tokio::spawn(api.serve(listeners, stop.clone()));
-        Ok(Self { home, running, stop, server, listen, _lock: lock })
+        Ok(Self { home, running, stop, server, listen, radicle, _lock: lock })
     }
 
     /// What can be asked of it.
@@ -88,6 +91,9 @@ impl Node {
         }
         if tokio::time::timeout(GRACE, self.server).await.is_err() {
             tracing::warn!("the API did not end in time");
+        }
+        if let Some(radicle) = self.radicle {
+            radicle.stop().await;
         }
     }
 }

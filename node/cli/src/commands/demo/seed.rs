@@ -101,10 +101,17 @@ impl Seed {
     }
 }
 
+fn noted(home: &Path) -> Option<i32> {
+    let text = std::fs::read_to_string(home.join("ikigai/node.pid")).ok()?;
+    let note: serde_json::Value = serde_json::from_str(&text).ok()?;
+    note.get("pid")?.as_i64().and_then(|pid| i32::try_from(pid).ok())
+}
+
 /// Ends the second node an earlier run left, if the process noted there is still that one.
 pub(super) async fn stop(home: &Path) {
-    let pid = std::fs::read_to_string(home.join("pid")).ok().and_then(|t| t.trim().parse::<i32>().ok());
-    let Some(pid) = pid else { return };
+    let own = std::fs::read_to_string(home.join("pid")).ok().and_then(|t| t.trim().parse::<i32>().ok());
+    // Where the demo's own node was killed, its Radicle node is noted by the node.
+    let Some(pid) = own.or_else(|| noted(home)) else { return };
     let mine = format!("RAD_HOME={}", home.display());
     let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     let is_it = environ.split(|b| *b == 0).any(|v| v == mine.as_bytes());
