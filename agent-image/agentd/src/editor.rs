@@ -22,6 +22,8 @@ use tokio::time::{Instant, sleep, timeout};
 const READY: Duration = Duration::from_secs(30);
 /// Pause between two looks whether it answers.
 const LOOK: Duration = Duration::from_millis(25);
+/// How long its backlog may stay full before it is taken to hang.
+const BACKLOG: Duration = Duration::from_secs(10);
 /// How long it lives without a stream: a reload and a short break of the network find it alive.
 const IDLE: Duration = Duration::from_secs(45);
 /// Streams at once; a workbench needs about ten.
@@ -112,7 +114,7 @@ impl Editor {
         let counted = Counted::one(&self.streams).ok_or(EditorError::TooMany)?;
         let mut process = self.process.lock().await;
         if process.is_some()
-            && let Ok(stream) = UnixStream::connect(self.socket()).await
+            && let Ok(stream) = self.connect().await
         {
             return Ok(Open { stream, _counted: counted });
         }
@@ -164,6 +166,19 @@ impl Editor {
         }
     }
 
+    /// Connects to an editor that runs. Its backlog may be full for a moment, which does not mean it is gone.
+    async fn connect(&self) -> io::Result<UnixStream> {
+        let until = Instant::now() + BACKLOG;
+        loop {
+            match UnixStream::connect(self.socket()).await {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock && Instant::now() < until => {
+                    sleep(LOOK).await
+                }
+                result => return result,
+            }
+        }
+    }
+
     fn socket(&self) -> PathBuf {
         self.setup.home.join(".ikigai-editor.sock")
     }
@@ -199,7 +214,7 @@ impl Editor {
             while !healthy(&socket).await {
                 sleep(LOOK).await;
             }
-            UnixStream::connect(&socket).await
+            self.connect().await
         };
         tokio::select! {
             stream = answers => stream.map_err(|source| self.not_started(source)),

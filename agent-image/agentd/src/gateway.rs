@@ -11,6 +11,8 @@ use tokio::time::{Instant, sleep, timeout};
 const MAX_HEAD: u64 = 8 << 10;
 /// How long the gateway may take to answer an upgrade.
 const ANSWER: Duration = Duration::from_secs(10);
+/// How long an upgrade tries to connect: a busy node's backlog may be full for a moment.
+const BACKLOG: Duration = Duration::from_secs(1);
 /// First and longest pause between two tries.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
@@ -44,7 +46,7 @@ impl Gateway {
     /// Connects and changes to `protocol` at `path`.
     pub async fn upgrade(&self, path: &str, protocol: &str) -> io::Result<Upgraded> {
         let asked = async {
-            let mut stream = BufReader::new(UnixStream::connect(&self.path).await?);
+            let mut stream = BufReader::new(self.connect(BACKLOG).await?);
             let head = format!(
                 "GET {path} HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n\r\n"
             );

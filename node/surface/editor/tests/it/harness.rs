@@ -15,7 +15,7 @@ use ikigai_types::{Fence, Timestamp, Usage};
 use std::convert::Infallible;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 
 pub(crate) const HOST: &str = "a.localhost:7420";
 pub(crate) const ORIGIN: &str = "http://a.localhost:7420";
@@ -23,22 +23,22 @@ pub(crate) const ORIGIN: &str = "http://a.localhost:7420";
 pub(crate) type Answer = http::Response<UnsyncBoxBody<Bytes, Infallible>>;
 type Editor = dyn Fn(http::Request<Incoming>) -> Answer + Send + Sync;
 
-/// Gates with one agent, `a`, whose editor is a function.
-pub(crate) struct OneAgent {
+/// Gates with the agents `a` and `b`, whose editor is a function.
+pub(crate) struct Agents {
     editor: Arc<Editor>,
     /// What reached the editor: the heads, as text.
     pub(crate) seen: Mutex<Vec<String>>,
     pub(crate) ended: Mutex<bool>,
 }
 
-impl std::fmt::Debug for OneAgent {
+impl std::fmt::Debug for Agents {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("OneAgent")
+        f.write_str("Agents")
     }
 }
 
 #[async_trait]
-impl Gates for OneAgent {
+impl Gates for Agents {
     async fn open(&self, _: &Fence, _: &str, _: &Path, _: GatePolicy) -> PortResult<()> {
         Ok(())
     }
@@ -50,7 +50,7 @@ impl Gates for OneAgent {
     }
     async fn dial_editor(&self, agent: &str) -> PortResult<Box<dyn Duplex>> {
         match agent {
-            "a" if !*self.ended.lock().unwrap() => {}
+            "a" | "b" if !*self.ended.lock().unwrap() => {}
             "away" => return Err(PortError::unavailable("the editor", "<b>its agentd did not connect</b>")),
             _ => return Err(PortError::NotFound(agent.into())),
         }
@@ -68,29 +68,29 @@ impl Gates for OneAgent {
     }
 }
 
-/// A proxy with one agent behind it and time that stands still.
+/// A proxy with two agents behind it and time that stands still.
 pub(crate) struct World {
     pub(crate) proxy: EditorProxy,
-    pub(crate) agent: Arc<OneAgent>,
+    pub(crate) agents: Arc<Agents>,
     pub(crate) clock: Arc<VirtualClock>,
 }
 
 impl World {
     pub(crate) fn new(editor: impl Fn(http::Request<Incoming>) -> Answer + Send + Sync + 'static) -> Self {
-        let agent = Arc::new_cyclic(|agent: &std::sync::Weak<OneAgent>| {
-            let recorder = agent.clone();
+        let agents = Arc::new_cyclic(|agents: &std::sync::Weak<Agents>| {
+            let recorder = agents.clone();
             let recorded = move |request: http::Request<Incoming>| {
-                if let Some(agent) = recorder.upgrade() {
-                    agent.seen.lock().unwrap().push(head_of(&request));
+                if let Some(agents) = recorder.upgrade() {
+                    agents.seen.lock().unwrap().push(head_of(&request));
                 }
                 editor(request)
             };
-            OneAgent { editor: Arc::new(recorded), seen: Mutex::default(), ended: Mutex::default() }
+            Agents { editor: Arc::new(recorded), seen: Mutex::default(), ended: Mutex::default() }
         });
         let clock = Arc::new(VirtualClock::new(Timestamp(1_000_000)));
         let rng = Arc::new(SeededRng::new(7));
-        let proxy = EditorProxy::new(agent.clone(), rng, clock.clone(), EditorOptions { port: 7420 });
-        Self { proxy, agent, clock }
+        let proxy = EditorProxy::new(agents.clone(), rng, clock.clone(), EditorOptions { port: 7420 });
+        Self { proxy, agents, clock }
     }
 
     /// A world whose editor says `hello` to everything.
@@ -98,18 +98,24 @@ impl World {
         Self::new(|_| text(200, "hello"))
     }
 
+    /// Serves real connections on a port of the loopback, which is then in every origin.
+    pub(crate) async fn listen(&self) -> u16 {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        self.proxy.listens_on(port);
+        let proxy = self.proxy.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                serve(proxy.clone(), stream);
+            }
+        });
+        port
+    }
+
     /// Opens a connection to the proxy, writes `raw` and leaves the rest to the caller.
     pub(crate) async fn connect(&self, raw: &str) -> DuplexStream {
         let (mut browser, theirs) = duplex(64 << 10);
-        let proxy = self.proxy.clone();
-        let service = service_fn(move |request| {
-            let proxy = proxy.clone();
-            async move { Ok::<_, Infallible>(proxy.serve(request).await) }
-        });
-        let server = hyper::server::conn::http1::Builder::new();
-        tokio::spawn(
-            async move { server.serve_connection(TokioIo::new(theirs), service).with_upgrades().await },
-        );
+        serve(self.proxy.clone(), theirs);
         browser.write_all(raw.as_bytes()).await.unwrap();
         browser
     }
@@ -145,8 +151,17 @@ impl World {
 
     /// What reached the editor since the last call.
     pub(crate) fn seen(&self) -> Vec<String> {
-        std::mem::take(&mut self.agent.seen.lock().unwrap())
+        std::mem::take(&mut self.agents.seen.lock().unwrap())
     }
+}
+
+fn serve(proxy: EditorProxy, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    let service = service_fn(move |request| {
+        let proxy = proxy.clone();
+        async move { Ok::<_, Infallible>(proxy.serve(request).await) }
+    });
+    let server = hyper::server::conn::http1::Builder::new();
+    tokio::spawn(async move { server.serve_connection(TokioIo::new(stream), service).with_upgrades().await });
 }
 
 fn head_of(request: &http::Request<Incoming>) -> String {

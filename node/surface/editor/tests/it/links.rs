@@ -67,9 +67,9 @@ async fn links_and_sessions_grow_old() {
 async fn sessions_end_with_their_agent() {
     let world = World::plain();
     let session = world.session().await;
-    *world.agent.ended.lock().unwrap() = true;
+    *world.agents.ended.lock().unwrap() = true;
     assert_eq!(world.ask("GET /", Some(&session), &[]).await.status, 410);
-    *world.agent.ended.lock().unwrap() = false;
+    *world.agents.ended.lock().unwrap() = false;
     assert_eq!(world.ask("GET /", Some(&session), &[]).await.status, 401, "a later agent of that name");
 }
 
