@@ -81,11 +81,27 @@ impl<'de> Deserialize<'de> for NodeId {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for NodeId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "NodeId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^[0-9a-f]{64}$",
+            "description": "A node: its ed25519 public key in hexadecimal.",
+        })
+    }
+}
+
 /// Defines a text id that is checked when it is made, so that it can stand in file names, labels and URLs.
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $wanted:literal, $max:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub struct $name(String);
 
         impl $name {
@@ -158,6 +174,7 @@ impl TaskId {
 
 /// Fencing token of a task: only grows, and is durable before a grant that carries it leaves its owner.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Epoch(pub u64);
 
 impl Epoch {
@@ -176,6 +193,7 @@ impl fmt::Display for Epoch {
 
 /// One try of a task; the first is number 1.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AttemptId {
     /// The task that is tried.
     pub task: TaskId,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 /// Quantities of a node or of a request. Capability is never capacity: quantities are always this type.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Resources {
     /// Thousandths of a CPU core.
@@ -66,6 +67,7 @@ impl Resources {
 
 /// What a workload is held to. Zero never means "no limit": every limit is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Limits {
     /// Bytes of memory, swap included.

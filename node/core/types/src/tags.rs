@@ -7,11 +7,13 @@ use std::str::FromStr;
 
 /// `key=value` pairs a node carries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Tags(pub BTreeMap<String, String>);
 
 /// Pairs a node must carry, all of them; written `gpu=true,region=eu`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Selector(pub BTreeMap<String, String>);
 

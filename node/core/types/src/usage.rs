@@ -5,6 +5,7 @@ use std::fmt;
 
 /// Millionths of a US dollar.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MicroUsd(pub u64);
 
 impl fmt::Display for MicroUsd {
@@ -15,6 +16,7 @@ impl fmt::Display for MicroUsd {
 
 /// Model use of an attempt, as the gateway counted it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Usage {
     /// Model calls that were passed on.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Something that happened to a task, in the owner's durable log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
     /// Cursor to go on after this event: `<log epoch>.<sequence>`.
@@ -30,6 +31,7 @@ pub struct Event {
 
 /// A log line as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogEntry {
     /// Number within the attempt, from 1.
     pub n: u64,

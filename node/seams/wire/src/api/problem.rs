@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// An error as every surface shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[error("{message}")]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
@@ -21,6 +22,7 @@ pub struct Problem {
 
 /// Kinds of errors; each has one exit code and one HTTP status for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Code {
     /// Something failed.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// New tasks, or with `dry_run` the plan for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct SubmitRequest {
     /// Absolute path of the project's checkout on this node.
@@ -21,6 +22,7 @@ pub struct SubmitRequest {
 
 /// Where tasks come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum SubmitSource {
     /// Open tasks of a Spec-Kit feature.
@@ -56,6 +58,7 @@ impl Default for SubmitSource {
 
 /// How tasks are run; what is absent comes from the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct TaskOptions {
     /// Agent CLI adapter.
@@ -82,6 +85,7 @@ pub struct TaskOptions {
 
 /// Something to do to one task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Command {
     /// End it for good.
@@ -124,6 +128,7 @@ pub enum Command {
 
 /// Something to do to one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum NodeCommand {
     /// Give it no new work.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What `GET /health` answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct HealthView {
     /// `ok`, or `cordoned` when it takes no new work.
@@ -22,6 +23,7 @@ pub struct HealthView {
 
 /// What `GET /capacity` answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CapacityView {
     /// The node.
@@ -42,6 +44,7 @@ pub struct CapacityView {
 
 /// An agent that runs, as `GET /pods` lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PodView {
     /// Label of the agent in URLs.
@@ -67,6 +70,7 @@ pub struct PodView {
 
 /// What `POST /evict` takes: a task or an agent, one of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct EvictRequest {
     /// The task whose attempt goes.
@@ -79,6 +83,7 @@ pub struct EvictRequest {
 
 /// A patch beside the task it is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PatchItem {
     /// The task.

@@ -36,6 +36,7 @@ pub struct List<T> {
 
 /// Nodes and tasks together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Snapshot {
     /// The node that answers.
@@ -53,6 +54,7 @@ pub struct Snapshot {
 
 /// A project, as its forge knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ProjectView {
     /// Its id on this node.
@@ -69,6 +71,7 @@ pub struct ProjectView {
 
 /// A node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct NodeView {
     /// Its id.
@@ -103,6 +106,7 @@ pub struct NodeView {
 
 /// A task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TaskView {
     /// Its id on the mesh.
@@ -145,6 +149,7 @@ pub struct TaskView {
 
 /// Why a task is where it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct WhyView {
     /// The cause, for programs: `dependency`, `capacity`, `tag`, `quota`, `backoff`, `check-failed`, `paused`,
@@ -159,6 +164,7 @@ pub struct WhyView {
 
 /// One try.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AttemptView {
     /// Its id.
@@ -201,6 +207,7 @@ pub struct AttemptView {
 
 /// What placement said of one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PlacementView {
     /// The node.
@@ -218,6 +225,7 @@ pub struct PlacementView {
 
 /// A patch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PatchView {
     /// The forge's id; absent until it is opened.
@@ -246,6 +254,7 @@ pub struct PatchView {
 
 /// What a verdict stands on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
     /// Node that ran the checks.
@@ -259,6 +268,7 @@ pub struct Evidence {
 
 /// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CheckView {
     /// The command.
@@ -273,6 +283,7 @@ pub struct CheckView {
 
 /// What `submit` answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SubmitView {
     /// The plan.
@@ -283,6 +294,7 @@ pub struct SubmitView {
 
 /// What would happen.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PlanView {
     /// The feature.
@@ -295,6 +307,7 @@ pub struct PlanView {
 
 /// One task of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedTask {
     /// Id on the mesh.
@@ -323,6 +336,7 @@ pub struct PlannedTask {
 
 /// An edge of the task graph.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct EdgeView {
     /// Short id it waits for.
@@ -333,6 +347,7 @@ pub struct EdgeView {
 
 /// A link to an editor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct OpenView {
     /// Agent label.
