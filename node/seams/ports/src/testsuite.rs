@@ -3,6 +3,7 @@
 
 pub mod chance;
 pub mod crash;
+pub mod escape;
 pub mod executor;
 pub mod fake_node;
 pub mod forge;

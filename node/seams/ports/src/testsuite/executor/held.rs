@@ -8,17 +8,18 @@ use std::path::Path;
 
 pub(super) async fn it_has_no_rights(bench: &Bench) {
     let script =
-        "id -u; id -g; pwd; echo $$; grep -E '^(Cap|NoNewPrivs)' /proc/self/status | tr -d '\\t'; env";
+        "id -u; id -g; pwd; echo $$; umask; grep -E '^(Cap|NoNewPrivs)' /proc/self/status | tr -d '\\t'; env";
     let (lines, exit) = bench.script("rights", script).await;
     assert_eq!(exit.code, 0);
     let uid = WORKLOAD_UID.to_string();
     assert_eq!(lines[..4], [&uid, &uid, "/tmp", "1"], "its user, folder, and that it is the first process");
+    assert_eq!(lines[4], "0022");
     for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
         assert!(lines.contains(&format!("{set}:{}", "0".repeat(16))), "{set}: {lines:?}");
     }
     assert!(lines.contains(&"NoNewPrivs:1".to_owned()), "{lines:?}");
     assert!(lines.contains(&"GIVEN=as given".to_owned()), "{lines:?}");
-    let env = lines.iter().skip(10).filter_map(|l| l.split_once('=')).map(|(key, _)| key);
+    let env = lines.iter().skip(11).filter_map(|l| l.split_once('=')).map(|(key, _)| key);
     let odd: Vec<_> =
         env.filter(|k| !["GIVEN", "PATH", "HOSTNAME", "HOME", "PWD", "SHLVL", "_"].contains(k)).collect();
     assert!(odd.is_empty(), "of the node's environment nothing comes along: {odd:?}");

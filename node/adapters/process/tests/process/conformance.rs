@@ -1,0 +1,26 @@
+//! The port's own suite.
+
+use ikigai_ports::testsuite::executor::{Fixture, executor};
+use ikigai_process::{ProcessExecutor, ProcessOptions};
+use std::sync::Arc;
+
+async fn keeps_the_ports_promises(options: ProcessOptions) {
+    let folder = tempfile::tempdir().unwrap();
+    let base = folder.path().canonicalize().unwrap();
+    let (state, mounts) = (base.join("state"), base.join("mounts"));
+    std::fs::create_dir(&mounts).unwrap();
+    let open = async || Arc::new(ProcessExecutor::new(state.clone(), options.clone()).unwrap()) as Arc<_>;
+    executor(open, Fixture { image: None, folder: mounts }).await;
+    let left: Vec<_> = std::fs::read_dir(&state).unwrap().flatten().map(|e| e.file_name()).collect();
+    assert_eq!(left, [".etc"], "a removed workload leaves nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_keep_the_ports_promises() {
+    keeps_the_ports_promises(ProcessOptions::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_keep_the_ports_promises_without_control_groups() {
+    keeps_the_ports_promises(ProcessOptions { cgroups: None, ..ProcessOptions::default() }).await;
+}
