@@ -41,9 +41,10 @@ pub(crate) fn read(text: &str) -> Vec<Found> {
     while at < mentions.len() {
         let first = &mentions[at];
         let before = &text[floor..first.start];
-        let trigger = phrase::before_list(before).filter(|t| fits(t, first));
         let end = list_end(text, &mentions, at);
         let last = &mentions[end - 1];
+        let subject_itself = phrase::begins_statement(&text[last.end..]);
+        let trigger = phrase::before_list(before).filter(|t| fits(t, first) && !subject_itself);
         let after = || phrase::after_list(&text[last.end..]);
         match (trigger, subject.take()) {
             (Some(trigger), previous) => {
@@ -210,6 +211,7 @@ mod tests {
             ("x (must be done before T012)", ">T012"),
             ("T004 depends on T003; T005 depends on T004 (same file)", "T004:<T003? T005:<T004?"),
             ("T013 depends on T011 and T012", "T013:<T011,T012?"),
+            ("**Dependencies**: T010 requires T009", "T010:<T009?"),
             ("(depends on T003; blocks T009)", "<T003 >T009"),
             ("x (depends on T003, before T009)", "<T003 >T009"),
         ]);

@@ -110,14 +110,15 @@ fn describe(level: usize, text: &str) -> Heading {
     }
 }
 
-/// A heading about tests: a test word comes before any word for code.
+/// A heading about tests, about code, or about neither or both.
 fn tests(lower: &str) -> Option<bool> {
-    let position = |words: &[&str]| words.iter().filter_map(|w| find_word(lower, w)).min();
-    match (position(TESTS), position(CODE)) {
-        (Some(test), Some(code)) => Some(test < code),
-        (Some(_), None) => Some(true),
-        (None, Some(_)) => Some(false),
-        (None, None) => None,
+    let has = |words: &[&str]| words.iter().any(|w| find_word(lower, w).is_some());
+    match (has(TESTS), has(CODE)) {
+        (true, false) => Some(true),
+        (false, true) => Some(false),
+        // "Tests for User Story 1 (write first, before implementation)"
+        (true, true) => TESTS.iter().any(|w| lower.starts_with(w)).then_some(true),
+        (false, false) => None,
     }
 }
 

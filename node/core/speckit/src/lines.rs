@@ -134,7 +134,7 @@ impl Scanner {
                 self.in_comment = true;
                 continue;
             }
-            if !in_code {
+            if !in_code && self.unclosed.is_empty() {
                 self.unclosed.push(Unclosed::Comment { line: number, column: column(text, open) });
             }
             out.push_str("<!--");

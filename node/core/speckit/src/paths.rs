@@ -111,6 +111,10 @@ mod tests {
         assert_eq!(show("Create User model in src/models/user.py."), "src/models/user.py");
         assert_eq!(show("Edit `src/a.rs`, `Cargo.toml` and docs/."), "src/a.rs Cargo.toml docs/");
         assert_eq!(show("in `./web//src/App.tsx:12` (see `App.tsx`)"), "web/src/App.tsx");
+        assert_eq!(
+            show("`.gitignore`, .env.example, `.clippy.toml`"),
+            ".gitignore .env.example .clippy.toml"
+        );
         assert_eq!(show(r"in src\Models\User.cs"), "src/Models/User.cs");
     }
 
@@ -154,6 +158,9 @@ mod tests {
             "input/output",
             "9/10",
             "`../..`",
+            "`.status-badge` and `.withConfig`",
+            "internal/external and admin/manager",
+            "test/lint",
         ] {
             assert_eq!(show(text), "", "{text}");
         }

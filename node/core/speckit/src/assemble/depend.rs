@@ -14,6 +14,9 @@ use crate::reader::{Block, Draft, Joined, Label, TaskDraft, label_of};
 /// Most dependencies a file may state, ranges written out.
 const MAX_DEPENDENCIES: usize = 250_000;
 
+/// Most paragraphs about dependencies that are read under one heading.
+const MAX_PARAGRAPHS: usize = 256;
+
 /// Fills in [`crate::Task::depends_on`].
 pub(crate) fn read(
     draft: &Draft,
@@ -23,14 +26,14 @@ pub(crate) fn read(
     notes: &mut Notes,
 ) {
     let numbers = Numbers::new(document);
-    let mut links = Links { document, numbers, flawed, notes, stated: 0 };
-    let inherited = Inherited::new(draft);
+    let mut links = Links { document, numbers, flawed, notes, groups: BTreeMap::new(), stated: 0 };
+    let inherited = Inherited::new(draft, links.notes);
     let kept = draft.tasks.iter().enumerate().zip(fates).filter(|(_, f)| **f == Fate::Keep).map(|(t, _)| t);
     for (i, (at, draft_task)) in kept.enumerate() {
         let owner = TaskIdx(i);
         links.own(owner, draft_task);
-        for (text, source) in inherited.of(draft, draft_task.block, at) {
-            links.text(Some(owner), text, 0, source, false);
+        for rule in inherited.of(draft, draft_task.block, at) {
+            rule.found.iter().for_each(|found| links.found(Some(owner), rule.text, 0, rule.source, found));
         }
     }
     for block in &draft.blocks {
@@ -59,50 +62,51 @@ struct Inherited<'a>(Vec<Vec<Rule<'a>>>);
 /// A heading or paragraph and the task lines of the draft it holds for.
 struct Rule<'a> {
     text: &'a Joined,
+    found: Vec<Found>,
     source: DependencySource,
     from: usize,
     to: usize,
 }
 
 impl<'a> Inherited<'a> {
-    fn new(draft: &'a Draft) -> Self {
+    fn new(draft: &'a Draft, notes: &mut Notes) -> Self {
         let after: Vec<usize> =
             draft.blocks.iter().skip(1).map(|b| b.first_task).chain([draft.tasks.len()]).collect();
         let rules = draft.blocks.iter().zip(after).map(|(block, end)| {
-            let mut rules = Vec::new();
-            if !deps::read(&block.heading.text).is_empty() {
-                let source = DependencySource::Heading;
-                rules.push(Rule { text: &block.heading, source, from: 0, to: usize::MAX });
-            }
-            rules.extend(paragraphs(block, end));
+            let (text, found) = (&block.heading, deps::read(&block.heading.text));
+            let mut rules =
+                vec![Rule { text, found, source: DependencySource::Heading, from: 0, to: usize::MAX }];
+            rules.extend(paragraphs(block, end, notes));
+            rules.retain(|r| !r.found.is_empty());
             rules
         });
         Self(rules.collect())
     }
 
-    fn of<'s>(
-        &'s self,
-        draft: &'s Draft,
-        block: usize,
-        task: usize,
-    ) -> impl Iterator<Item = (&'a Joined, DependencySource)> + 's {
+    fn of<'s>(&'s self, draft: &'s Draft, block: usize, task: usize) -> impl Iterator<Item = &'s Rule<'a>> {
         let up = std::iter::successors(Some(block), |b| draft.blocks[*b].parent);
-        let rules = up.flat_map(|b| self.0[b].iter());
-        rules.filter(move |r| (r.from..r.to).contains(&task)).map(|r| (r.text, r.source))
+        up.flat_map(|b| self.0[b].iter()).filter(move |r| (r.from..r.to).contains(&task))
     }
 }
 
 /// A paragraph above or below all tasks of its block holds for all of them; one in between ("wait for T010,
 /// then:") for those up to the next such paragraph.
-fn paragraphs(block: &Block, end: usize) -> Vec<Rule<'_>> {
+fn paragraphs<'a>(block: &'a Block, end: usize, notes: &mut Notes) -> Vec<Rule<'a>> {
     let stated: Vec<_> = block.prose.iter().filter(|p| p.depends).collect();
+    if let Some(first) = stated.get(MAX_PARAGRAPHS) {
+        let spot = first.text.start();
+        let message =
+            format!("only {MAX_PARAGRAPHS} paragraphs about dependencies are read under one heading");
+        notes.warn(spot.line, spot.column, message);
+    }
     let mut rules = Vec::new();
-    for (i, prose) in stated.iter().enumerate() {
+    for (i, prose) in stated.iter().take(MAX_PARAGRAPHS).enumerate() {
         let at = prose.tasks_before;
         let outside = at == block.first_task || at == end;
         let next = stated.get(i + 1).map_or(usize::MAX, |p| p.tasks_before);
         let (from, to) = if outside { (block.first_task, usize::MAX) } else { (at, next) };
-        rules.push(Rule { text: &prose.text, source: DependencySource::Section, from, to });
+        let (text, found) = (&prose.text, deps::read(&prose.text.text));
+        rules.push(Rule { text, found, source: DependencySource::Section, from, to });
     }
     rules
 }
@@ -129,6 +133,8 @@ struct Links<'a> {
     numbers: Numbers,
     flawed: &'a [&'a TaskId],
     notes: &'a mut Notes,
+    /// Whether any phase belongs to a story or phase that was named.
+    groups: BTreeMap<Target, bool>,
     stated: usize,
 }
 
@@ -193,6 +199,9 @@ impl Links<'_> {
         source: DependencySource,
         found: &Found,
     ) {
+        if self.stated > MAX_DEPENDENCIES {
+            return;
+        }
         let subjects: Vec<TaskIdx> = found.subjects.iter().flat_map(|s| self.tasks(s)).take(64).collect();
         let foreign = !found.subjects.is_empty() && subjects.iter().any(|s| Some(*s) != owner);
         let subjects = if found.subjects.is_empty() { owner.into_iter().collect() } else { subjects };
@@ -311,14 +320,11 @@ impl Links<'_> {
 
     fn on_group(&mut self, subject: TaskIdx, group: Target, said: &Said<'_>) {
         let spot = said.text.spot(said.offset);
-        let own = self.document.tasks[subject.0].phase;
-        let mut known = false;
-        let mut inside = false;
-        for (i, phase) in self.document.phases.iter().enumerate() {
-            let member = crate::order::is_member(phase, &group);
-            known |= member;
-            inside |= member && i == own;
-        }
+        let own = &self.document.phases[self.document.tasks[subject.0].phase];
+        let inside = crate::order::is_member(own, &group);
+        let phases = &self.document.phases;
+        let any = || phases.iter().any(|p| crate::order::is_member(p, &group));
+        let known = *self.groups.entry(group.clone()).or_insert_with(any);
         if known && !inside {
             self.add(subject, group, said);
         } else if !known {

@@ -38,6 +38,13 @@ pub(crate) fn build(draft: &TaskDraft, block: &Block, notes: &mut Notes) -> Task
         is_test: false,
     };
     task.stories.dedup();
+    if draft.main.cut || draft.details.iter().any(|(_, d)| d.cut) {
+        notes.warn(
+            task.line,
+            task.column,
+            format!("{} is too long; the end of its text is left out", task.id),
+        );
+    }
     trailing_keys(&mut task, &trailing, notes);
     find_paths(&mut task, after_head, draft);
     task.is_test = is_test(&task, block);
@@ -127,26 +134,30 @@ fn check(detail: &Joined, text: String) -> Check {
     Check { line: detail.start().line, commands: commands(&text), text }
 }
 
-/// Code spans that are commands; without any, the whole text when it begins with a program.
+/// Code spans that are commands: all of them when there is little else ("`make a` and `make b`"), else those
+/// that begin with a known program. Without any span, the whole text when it begins with one.
 fn commands(text: &str) -> Vec<String> {
-    let leads = text.starts_with('`');
-    let mut found = Vec::new();
+    let mut spans = Vec::new();
+    let mut prose = String::new();
     let mut rest = text;
     while let Some(tick) = rest.find('`') {
         let Some((inside, length)) = paths::code_span(&rest[tick..]) else { break };
-        let first = inside.trim_matches(is_space).split(is_space).next().unwrap_or("");
-        if (leads && found.is_empty()) || paths::is_program(first) {
-            found.push(inside.trim_matches(is_space).to_owned());
-        }
+        prose.push_str(&rest[..tick]);
+        prose.push(' ');
+        spans.push(inside.trim_matches(is_space));
         rest = &rest[tick + length..];
     }
-    let first = text.split(is_space).next().unwrap_or("");
-    if found.is_empty() && !text.contains('`') && paths::is_program(first) && !text.trim_end().ends_with('.')
-    {
-        found.push(text.to_owned());
+    prose.push_str(rest);
+    let program = |text: &str| paths::is_program(text.split(is_space).next().unwrap_or(""));
+    if spans.is_empty() {
+        let whole = program(text) && !text.contains('`') && !text.trim_end().ends_with('.');
+        return whole.then(|| text.to_owned()).into_iter().collect();
     }
-    found.retain(|c| !c.is_empty());
-    found
+    let mut words = prose.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty());
+    let bare =
+        words.all(|w| matches!(w, "and" | "then" | "run" | "Run" | "both" | "passes" | "pass" | "succeeds"));
+    spans.retain(|s| !s.is_empty() && (bare || program(s)));
+    spans.into_iter().map(str::to_owned).collect()
 }
 
 /// By heading, by its first words, or because all it changes are test files.
@@ -158,48 +169,93 @@ fn is_test(task: &Task, block: &Block) -> bool {
     if running {
         return false;
     }
-    let mut claims = task.claims().peekable();
-    if claims.peek().is_some() && claims.all(|p| paths::is_test(&p.path)) {
-        return true;
-    }
-    block.tests.unwrap_or(false) || says_test(&lower)
+    let (tests, others): (Vec<_>, Vec<_>) = task.claims().partition(|p| paths::is_test(&p.path));
+    let only_tests = others.is_empty() && !tests.is_empty();
+    let only_code = tests.is_empty() && !others.is_empty();
+    only_tests || says_test(&lower) || (block.tests == Some(true) && !only_code)
 }
 
+/// Kinds of tests, as the words before "test".
+#[rustfmt::skip]
+const KINDS: &[&str] = &[
+    "contract", "integration", "unit", "e2e", "end", "acceptance", "regression", "component", "failing", "property",
+    "snapshot", "smoke", "api", "ui", "performance", "load", "golden",
+];
+
+/// `Contract test for …`, `Write failing unit tests …`, `Add parser tests`; not `Add a test account`.
 fn says_test(lower: &str) -> bool {
-    let first: Vec<&str> =
-        lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).take(5).collect();
-    let test = |w: &str| matches!(w, "test" | "tests" | "testes" | "pruebas");
-    let kind = |w: &str| {
-        matches!(
-            w,
-            "contract"
-                | "integration"
-                | "unit"
-                | "e2e"
-                | "end"
-                | "acceptance"
-                | "regression"
-                | "component"
-                | "failing"
-                | "property"
-                | "snapshot"
-                | "smoke"
-                | "api"
-                | "ui"
-                | "performance"
-                | "load"
-                | "golden"
-        )
-    };
+    let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty());
+    let first: Vec<&str> = words.take(6).collect();
+    let test = |w: &&str| matches!(*w, "test" | "tests" | "testes" | "pruebas");
     match first.as_slice() {
         [a, ..] if test(a) => true,
-        [a, b, ..] if kind(a) && test(b) => true,
-        ["write" | "add" | "create" | "author", rest @ ..] => match rest.iter().position(|w| test(w)) {
-            Some(at) => {
-                rest[..at].iter().all(|w| kind(w) || matches!(*w, "a" | "the" | "new" | "to" | "more"))
-            }
-            None => false,
-        },
+        [a, b, ..] if KINDS.contains(a) && test(b) => true,
+        ["write" | "add" | "create" | "author", rest @ ..] => {
+            rest.iter().position(test).is_some_and(|at| writes_tests(rest, at))
+        }
         _ => false,
+    }
+}
+
+/// Whether `tests` or `test` at `at` is what is written, not part of something else.
+fn writes_tests(words: &[&str], at: usize) -> bool {
+    let before = &words[..at];
+    if words[at].ends_with('s') {
+        return !before
+            .iter()
+            .any(|w| matches!(*w, "to" | "for" | "and" | "run" | "with" | "in" | "of" | "lint"));
+    }
+    let kind = before.last().is_some_and(|w| KINDS.contains(w));
+    let object = words.get(at + 1).is_none_or(|w| matches!(*w, "for" | "of" | "in" | "that" | "to"));
+    let known = before.iter().all(|w| KINDS.contains(w) || matches!(*w, "a" | "an" | "the" | "new"));
+    known && (kind || object)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_of_a_check() {
+        for (text, expected) in [
+            ("`cargo test -p a`", &["cargo test -p a"][..]),
+            ("`make a` and then `make b`", &["make a", "make b"]),
+            ("`./check.sh` passes", &["./check.sh"]),
+            ("`house-check --all`", &["house-check --all"]),
+            ("cargo test --all", &["cargo test --all"]),
+            ("`init_db()` creates the `user` table", &[]),
+            ("the page opens; `npm run build` exits 0", &["npm run build"]),
+            ("node starts within a second.", &[]),
+            ("it works", &[]),
+            ("", &[]),
+        ] {
+            assert_eq!(commands(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_of_a_test_task() {
+        for text in [
+            "contract test for add in tests/a.rs",
+            "unit tests of the parser",
+            "write failing unit tests for x",
+            "add parser tests: two blocks",
+            "create a regression test for #12",
+            "test the login",
+            "testes de contrato",
+        ] {
+            assert!(says_test(text), "{text}");
+        }
+        for text in [
+            "add rate limits",
+            "create directories src/ and tests/",
+            "add backend unit test step to ci",
+            "add a test account",
+            "write a guide to running tests",
+            "latest release",
+            "create tables for tests",
+        ] {
+            assert!(!says_test(text), "{text}");
+        }
     }
 }

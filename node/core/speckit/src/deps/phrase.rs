@@ -164,18 +164,21 @@ pub(crate) fn joins(gap: &str) -> bool {
     separated && !words.iter().any(turns) && words.len() <= 10
 }
 
-/// Whether a sentence of its own begins with the id before `after`: `T009 depends on …`, `T009 can …`.
+/// Whether the id before `after` begins a sentence of its own: `T009 depends on …`, `T009 can …`.
 pub(crate) fn begins_clause(after: &str) -> bool {
+    begins_with(after, &["can", "may", "should", "runs"]) || begins_statement(after)
+}
+
+/// Whether the id before `after` is what the next statement is about: `T009 depends on …`.
+pub(crate) fn begins_statement(after: &str) -> bool {
+    let verbs = ["depends", "depend", "requires", "needs", "blocks", "waits", "follows", "depende"];
+    begins_with(after, &verbs)
+        || ["依赖", "依存"].iter().any(|w| after.trim_start_matches(is_space).starts_with(w))
+}
+
+fn begins_with(after: &str, words: &[&str]) -> bool {
     let after = after.trim_start_matches(|c: char| is_space(c) || matches!(c, '*' | '`' | '_'));
-    let word: String = after.chars().take_while(|c| c.is_ascii_alphabetic()).take(10).collect();
-    let verbs = [
-        "depends", "depend", "requires", "needs", "blocks", "waits", "follows", "can", "may", "should",
-        "runs",
-    ];
-    verbs.contains(&word.as_str())
-        || after.starts_with("depende")
-        || after.starts_with("依赖")
-        || after.starts_with("依存")
+    words.iter().any(|w| after.strip_prefix(w).is_some_and(ends_word))
 }
 
 /// Whether the words between an id and a trigger leave the id as the subject of the sentence.

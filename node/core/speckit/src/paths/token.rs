@@ -208,5 +208,10 @@ fn own_script(word: &str) -> &str {
     let word = &word[..end];
     let lead = word.find(|c: char| c.is_ascii()).unwrap_or(word.len());
     let root = lead > 0 && words::starts_with_root(&word[lead..]);
-    if root { &word[lead..] } else { word }
+    let word = if root { &word[lead..] } else { word };
+    // `lib/core/ディレクトリ作成`: what follows the last slash is no name
+    match word.rsplit_once('/') {
+        Some((dir, rest)) if dir.is_ascii() && !rest.is_ascii() && !rest.contains('.') => &word[..=dir.len()],
+        _ => word,
+    }
 }

@@ -22,6 +22,20 @@ const ROOTS: &[&str] = &[
     "functions", "admin",
 ];
 
+/// Of these, two parts make a path even without an ending: `src/models`, but not `data/view`.
+const STRONG_ROOTS: &[&str] =
+    &["src", "tests", "crates", "packages", "apps", "pkg", "cmd", "docs", "migrations", ".github", "specs"];
+
+/// Beginnings of file names that start with a dot; `.status-badge` is a style, not a file.
+#[rustfmt::skip]
+const HIDDEN: &[&str] = &[
+    "git", "env", "docker", "eslint", "prettier", "editorconfig", "npm", "nvmrc", "node-version", "python-version",
+    "tool-versions", "ruff", "flake8", "pre-commit", "pylintrc", "coveragerc", "babelrc", "browserslistrc", "stylelint",
+    "golangci", "swiftlint", "cursor", "specify", "vscode", "husky", "devcontainer", "terraform", "yarnrc", "htaccess",
+    "markdownlint", "nojekyll", "mise", "helmignore", "gcloudignore", "vercel", "clang-format", "rspec", "ruby-version",
+    "dir-locals", "bazelrc", "cargo", "claude", "agents", "codex", "storybook", "circleci", "travis", "rustfmt",
+];
+
 /// Endings that make a word a file.
 #[rustfmt::skip]
 const EXTENSIONS: &[&str] = &[
@@ -193,7 +207,8 @@ fn is_slashed_path(word: &str) -> bool {
     }
     let first = word.trim_start_matches("./").split('/').next().unwrap_or("");
     let last = word.rsplit('/').next().unwrap_or("");
-    let root = !absolute && ROOTS.contains(&first) && word.split('/').filter(|p| !p.is_empty()).count() >= 1;
+    let deep = word.split('/').filter(|p| !p.is_empty()).count() > 2 || STRONG_ROOTS.contains(&first);
+    let root = !absolute && ROOTS.contains(&first) && deep;
     let glob = last.contains('*') && !absolute;
     let dir = last.is_empty() && !absolute && !package && word.chars().any(char::is_alphabetic);
     let named =
@@ -213,10 +228,9 @@ fn is_file_name(word: &str, quoted: bool) -> bool {
         return true;
     }
     if let Some(hidden) = word.strip_prefix('.') {
-        return hidden.len() >= 3
-            && hidden.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
-            && !is_extension(hidden) | matches!(hidden, "env")
-            && hidden.bytes().any(|b| b.is_ascii_alphabetic());
+        let plain = hidden.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+        let file = hidden.rsplit_once('.').is_some_and(|(_, ending)| is_extension(ending));
+        return plain && (file || HIDDEN.iter().any(|known| hidden.starts_with(known)));
     }
     let Some((stem, ending)) = word.rsplit_once('.') else { return false };
     let known = is_extension(ending) && !WEAK.contains(&ending);

@@ -10,6 +10,8 @@ const MAX_LEN: usize = 64 * 1024;
 pub(crate) struct Joined {
     pub(crate) text: String,
     pieces: Vec<Piece>,
+    /// Lines were left out because there were too many.
+    pub(crate) cut: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +38,7 @@ impl Joined {
         let lead = rest.len() - rest.trim_start_matches(is_space).len();
         let text = rest.trim_matches(is_space);
         if self.text.len() + text.len() > MAX_LEN {
+            self.cut = true;
             return;
         }
         if !self.text.is_empty() {
