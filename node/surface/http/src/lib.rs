@@ -9,6 +9,7 @@ pub mod api;
 pub mod auth;
 pub mod guard;
 pub mod listen;
+pub mod openapi;
 pub mod serve;
 
 mod frames;

@@ -12,46 +12,173 @@ mod streams;
 mod tasks;
 
 use crate::api::Shared;
+use crate::openapi::Operation;
 use crate::reply::Failure;
 use axum::Router;
 use axum::routing::{MethodRouter, get, post};
 use http::StatusCode;
-use ikigai_wire::api::{Code, Problem};
+use ikigai_wire::api::{
+    CapacityView, Code, Command, Event, EvictRequest, HealthView, LogEntry, NodeCommand, NodeView, OpenView,
+    PatchItem, PodView, Problem, Snapshot, SubmitRequest, SubmitView, TaskView,
+};
 use std::sync::Arc;
 
 pub(crate) type App = axum::extract::State<Arc<Shared>>;
 
-/// One operation.
+/// A path, who answers it, and what is said of it.
 pub(crate) struct Route {
     pub(crate) path: &'static str,
     pub(crate) handler: MethodRouter<Arc<Shared>>,
-}
-
-fn route(path: &'static str, handler: MethodRouter<Arc<Shared>>) -> Route {
-    Route { path, handler }
+    pub(crate) operations: Vec<Operation>,
 }
 
 /// The table.
 pub(crate) fn table() -> Vec<Route> {
+    [orchestrator(), tasks(), nodes_and_patches(), streams_and_meta()].into_iter().flatten().collect()
+}
+
+fn route<const N: usize>(
+    path: &'static str,
+    handler: MethodRouter<Arc<Shared>>,
+    operations: [Operation; N],
+) -> Route {
+    Route { path, handler, operations: operations.into() }
+}
+
+fn orchestrator() -> Vec<Route> {
+    let schedule = Operation::post("schedule", "Places tasks: the same as submitting them")
+        .body::<SubmitRequest>()
+        .keyed()
+        .document::<SubmitView>("Submission");
+    let evict = Operation::post(
+        "evict",
+        "Takes a task's running attempt, or an agent, off its node and places the task again",
+    )
+    .body::<EvictRequest>()
+    .keyed()
+    .document::<TaskView>("Task");
     vec![
-        route("/health", get(seed::health)),
-        route("/capacity", get(seed::capacity)),
-        route("/pods", get(seed::pods)),
-        route("/schedule", post(seed::schedule)),
-        route("/evict", post(seed::evict)),
-        route("/metrics", get(meta::metrics)),
-        route("/v1/snapshot", get(tasks::snapshot)),
-        route("/v1/tasks", get(tasks::list).post(tasks::submit)),
-        route("/v1/tasks/{id}", get(tasks::show)),
-        route("/v1/tasks/{id}/diff", get(patches::diff)),
-        route("/v1/tasks/{id}/attempts/{n}/logs", get(logs::logs)),
-        route("/v1/tasks/{id}/open", post(actions::open)),
-        route("/v1/tasks/{id}/{action}", post(actions::act)),
-        route("/v1/nodes", get(nodes::list)),
-        route("/v1/nodes/{id}", get(nodes::show)),
-        route("/v1/nodes/{id}/{action}", post(nodes::steer)),
-        route("/v1/patches", get(patches::list)),
-        route("/v1/events", get(events::events)),
+        route(
+            "/health",
+            get(seed::health),
+            [Operation::get("health", "Whether this node takes work").document::<HealthView>("Health")],
+        ),
+        route(
+            "/capacity",
+            get(seed::capacity),
+            [Operation::get("capacity", "What this node has, gives and has left")
+                .document::<CapacityView>("Capacity")],
+        ),
+        route(
+            "/pods",
+            get(seed::pods),
+            [Operation::get("pods", "Agents that run").list::<PodView>("PodList")],
+        ),
+        route("/schedule", post(seed::schedule), [schedule]),
+        route("/evict", post(seed::evict), [evict]),
+    ]
+}
+
+fn tasks() -> Vec<Route> {
+    let list = Operation::get("listTasks", "Tasks, by pages")
+        .query::<tasks::TaskQuery>()
+        .list::<TaskView>("TaskList");
+    let submit =
+        Operation::post("submitTasks", "Accepts tasks; with `dryRun` answers the plan and changes nothing")
+            .body::<SubmitRequest>()
+            .keyed()
+            .document::<SubmitView>("Submission");
+    let show = Operation::get("showTask", "A task with its attempts, its patch and why it is where it is");
+    vec![
+        route("/v1/tasks", get(tasks::list).post(tasks::submit), [list, submit]),
+        route("/v1/tasks/{id}", get(tasks::show), [show.document::<TaskView>("Task")]),
+        route(
+            "/v1/tasks/{id}/diff",
+            get(patches::diff),
+            [Operation::get("diffTask", "The newest patch of a task").text("text/x-diff")],
+        ),
+        route(
+            "/v1/tasks/{id}/open",
+            post(actions::open),
+            [Operation::post("openTask", "A one-time link to the editor of the task's agent")
+                .document::<OpenView>("EditorLink")],
+        ),
+        Route {
+            path: "/v1/tasks/{id}/{action}",
+            handler: post(actions::act),
+            operations: Operation::commands::<Command>("Task", |o| o.keyed().document::<TaskView>("Task")),
+        },
+        route(
+            "/v1/snapshot",
+            get(tasks::snapshot),
+            [Operation::get(
+                "snapshot",
+                "Nodes and tasks together, and the cursor of the events they include",
+            )
+            .query::<tasks::TaskQuery>()
+            .document::<Snapshot>("Snapshot")],
+        ),
+    ]
+}
+
+fn nodes_and_patches() -> Vec<Route> {
+    vec![
+        route(
+            "/v1/nodes",
+            get(nodes::list),
+            [Operation::get("listNodes", "Every node").list::<NodeView>("NodeList")],
+        ),
+        route(
+            "/v1/nodes/{id}",
+            get(nodes::show),
+            [Operation::get("showNode", "A node, by its name or the beginning of its id")
+                .document::<NodeView>("Node")],
+        ),
+        Route {
+            path: "/v1/nodes/{id}/{action}",
+            handler: post(nodes::steer),
+            operations: Operation::commands::<NodeCommand>("Node", |o| o.document::<NodeView>("Node")),
+        },
+        route(
+            "/v1/patches",
+            get(patches::list),
+            [Operation::get("listPatches", "The newest patch of each task that has one")
+                .query::<tasks::TaskQuery>()
+                .list::<PatchItem>("PatchList")],
+        ),
+    ]
+}
+
+fn streams_and_meta() -> Vec<Route> {
+    let logs = "Lines of an attempt from any number on: ndjson, or server-sent events `line`, `gap` and `end` whose \
+        ids are the numbers";
+    let events = "Server-sent events: `event` (its id is the cursor), `gap`, `caught-up`, `resync`, `error`. \
+        Last-Event-ID goes before `cursor`";
+    vec![
+        route(
+            "/v1/tasks/{id}/attempts/{n}/logs",
+            get(logs::logs),
+            [Operation::get("logs", logs)
+                .query::<logs::LogQuery>()
+                .stream::<LogEntry>(&["application/x-ndjson", "text/event-stream"])],
+        ),
+        route(
+            "/v1/events",
+            get(events::events),
+            [Operation::get("events", events)
+                .query::<events::EventQuery>()
+                .stream::<Event>(&["text/event-stream"])],
+        ),
+        route(
+            "/metrics",
+            get(meta::metrics),
+            [Operation::get("metrics", "Counters for Prometheus").text("text/plain")],
+        ),
+        route(
+            "/openapi.json",
+            get(meta::openapi),
+            [Operation::get("openapi", "This document").text("application/json")],
+        ),
     ]
 }
 

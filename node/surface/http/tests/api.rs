@@ -9,5 +9,7 @@ mod calls;
 mod hosts;
 #[path = "api/listeners.rs"]
 mod listeners;
+#[path = "api/openapi.rs"]
+mod openapi;
 #[path = "api/streams.rs"]
 mod streams;

@@ -13,11 +13,12 @@ use futures::stream::BoxStream;
 use http::HeaderMap;
 use ikigai_ports::node::Answer;
 use ikigai_wire::api::{Code, Event, Filter};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
 
 /// Query of events.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventQuery {
     /// Go on after this cursor; absent: from the beginning.

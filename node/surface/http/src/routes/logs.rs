@@ -14,11 +14,12 @@ use http::HeaderMap;
 use ikigai_ports::node::Answer;
 use ikigai_types::AttemptId;
 use ikigai_wire::api::{LogEntry, TaskView};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
 
 /// Query of logs.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogQuery {
     /// First number wanted; 1 is the first line.

@@ -7,13 +7,14 @@ use axum::body::Body;
 use axum::extract::State;
 use http::HeaderMap;
 use ikigai_wire::api::{Filter, List, SubmitRequest, TaskView};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Most items of a page.
 const MAX_PAGE: usize = 1000;
 
 /// Query of lists of tasks.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TaskQuery {
     /// Only of this project checkout (an absolute path).
