@@ -56,7 +56,7 @@ clippy: ## Check the lints, warnings denied
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
 
 doc: ## Check the documentation, warnings denied
-	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --lib --no-deps --locked
 
 deny: ## Check licences and sources of dependencies
 	@tests/setup/lint.sh
