@@ -12,9 +12,11 @@ use ikigai_ports::store::Batch;
 use ikigai_speckit::Graph;
 use ikigai_task::{Input, TaskSpec};
 use ikigai_types::TaskId;
-use ikigai_wire::api::{Code, PlanView, PlannedTask, Problem, ProjectView, SubmitRequest, SubmitSource, SubmitView};
-use project::Project;
+use ikigai_wire::api::{
+    Code, PlanView, PlannedTask, Problem, ProjectView, SubmitRequest, SubmitSource, SubmitView,
+};
 use ikigai_wire::record::{decode, encode};
+use project::Project;
 use std::collections::HashMap;
 use std::path::Path;
 

@@ -15,13 +15,23 @@ pub trait Checkout: fmt::Debug + Send + Sync + 'static {
 
     /// Replaces a file if it still has the content `expected` is of, keeping owner and mode;
     /// [`crate::PortError::Conflict`] otherwise. A reader sees the old content or the new one, whole.
-    async fn write_if(&self, checkout: &Path, path: &Path, expected: &ContentHash, bytes: Vec<u8>)
-        -> PortResult<()>;
+    async fn write_if(
+        &self,
+        checkout: &Path,
+        path: &Path,
+        expected: &ContentHash,
+        bytes: Vec<u8>,
+    ) -> PortResult<()>;
 
     /// Commits that one file if it is all that is to be committed of it: `None` when it is unchanged, when
     /// the checkout is in the middle of something (merge, rebase), or when it is not a git checkout.
-    async fn commit_file(&self, checkout: &Path, path: &Path, message: &str, signer: &dyn Signer)
-        -> PortResult<Option<Commit>>;
+    async fn commit_file(
+        &self,
+        checkout: &Path,
+        path: &Path,
+        message: &str,
+        signer: &dyn Signer,
+    ) -> PortResult<Option<Commit>>;
 
     /// Brings the checkout to `commit` of the node's bare copy if that is a fast-forward of the branch it is
     /// on and touches no file the person has changed; answers whether it did.

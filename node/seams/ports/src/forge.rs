@@ -21,8 +21,13 @@ pub trait Forge: fmt::Debug + Send + Sync + 'static {
     async fn adopt(&self, project: &ProjectId, checkout: &Path) -> PortResult<ForgeProject>;
 
     /// Opens a draft patch, or finds the one opened for `fence`.
-    async fn open(&self, project: &ProjectId, fence: &Fence, change: &Change, text: &PatchText)
-        -> PortResult<PatchId>;
+    async fn open(
+        &self,
+        project: &ProjectId,
+        fence: &Fence,
+        change: &Change,
+        text: &PatchText,
+    ) -> PortResult<PatchId>;
 
     /// Adds a comment (a verdict, a review line).
     async fn comment(&self, project: &ProjectId, patch: &PatchId, body: &str) -> PortResult<()>;
@@ -33,8 +38,14 @@ pub trait Forge: fmt::Debug + Send + Sync + 'static {
     /// Merges `head` into the default branch by a three-way merge without touching any checkout, signs the
     /// merge commit, publishes it, and answers it. Already merged: the same answer.
     /// [`crate::PortError::Conflict`] when the trees conflict, naming the files.
-    async fn merge(&self, project: &ProjectId, patch: &PatchId, head: &Commit, text: &PatchText, signer: &dyn Signer)
-        -> PortResult<Commit>;
+    async fn merge(
+        &self,
+        project: &ProjectId,
+        patch: &PatchId,
+        head: &Commit,
+        text: &PatchText,
+        signer: &dyn Signer,
+    ) -> PortResult<Commit>;
 
     /// Publishes `commit` (already in the node's bare copy) as the default branch if that is a
     /// fast-forward; [`crate::PortError::Conflict`] otherwise.

@@ -19,9 +19,9 @@ pub mod model;
 pub mod node;
 pub mod signer;
 pub mod store;
-pub mod workspace;
 #[cfg(feature = "testsuite")]
 pub mod testsuite;
+pub mod workspace;
 
 pub use checkout::Checkout;
 pub use clock::{Clock, Rng};

@@ -37,8 +37,12 @@ pub trait NodeHandle: fmt::Debug + Send + Sync + 'static {
 
     /// Lines of an attempt from number `from`; with `follow`, goes on until the attempt has ended and its
     /// last line was sent.
-    async fn logs(&self, attempt: &AttemptId, from: u64, follow: bool)
-        -> Answer<BoxStream<'static, Answer<LogEntry>>>;
+    async fn logs(
+        &self,
+        attempt: &AttemptId,
+        from: u64,
+        follow: bool,
+    ) -> Answer<BoxStream<'static, Answer<LogEntry>>>;
 
     /// Events after `cursor` (`None`: from the beginning), then new ones. The sequences of one log epoch have
     /// no holes; a cursor of another epoch, or from before what is kept, answers [`Code::Conflict`].

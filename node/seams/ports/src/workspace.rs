@@ -26,8 +26,13 @@ pub trait Workspaces: fmt::Debug + Send + Sync + 'static {
     /// Takes what the agent committed since `base` into the bare copy, each commit made anew and signed by
     /// `signer` (author kept, committer is the node), and answers it; `None` when nothing was committed.
     /// Files under `specs/**/tasks.md` are refused: [`crate::PortError::Refused`].
-    async fn collect(&self, project: &ProjectId, fence: &Fence, base: &Commit, signer: &dyn crate::Signer)
-        -> PortResult<Option<Change>>;
+    async fn collect(
+        &self,
+        project: &ProjectId,
+        fence: &Fence,
+        base: &Commit,
+        signer: &dyn crate::Signer,
+    ) -> PortResult<Option<Change>>;
 
     /// Saves uncommitted files and commits that were not collected under
     /// `refs/ikigai/salvage/<task>/<attempt>` of the bare copy; answers that ref when there was something.

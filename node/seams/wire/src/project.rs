@@ -45,7 +45,8 @@ impl ProjectConfig {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
-        serde_yaml_ng::from_str(text).map_err(|e| ProjectFileError { file: Self::PATH, message: e.to_string() })
+        serde_yaml_ng::from_str(text)
+            .map_err(|e| ProjectFileError { file: Self::PATH, message: e.to_string() })
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The test is a program of its own (`harness = false`) that runs itself again as the child. What a child was
 //! answered it prints; a pipe keeps what was printed by who was killed. 200 kills in every test run, 2,000
-//! with `IKIGAI_SOAK=1`; `IKIGAI_SEED` repeats a run's choices, though never its timing.
+//! with `IKIGAI_SOAK=1` or `--ignored`; `IKIGAI_SEED` repeats a run's choices, though never its timing.
 
 use super::chance::Chance;
 use super::crash;
@@ -57,14 +57,21 @@ pub fn run(name: &str, subject: &dyn Subject) {
         subject.write(Path::new(folder)).unwrap();
         return;
     }
-    if arguments.iter().any(|argument| argument == "--list") {
-        println!("{name}_keeps_what_it_answered: test");
+    let name = format!("{name}_keeps_what_it_answered");
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    if has("--list") {
+        println!("{name}: test");
         return;
     }
-    let kills = if std::env::var("IKIGAI_SOAK").is_ok_and(|soak| soak == "1") { 2_000 } else { 200 };
+    let mut filters = arguments[1..].iter().filter(|argument| !argument.starts_with('-')).peekable();
+    if filters.peek().is_some() && !filters.any(|filter| name.contains(filter.as_str())) {
+        return;
+    }
+    let soak = has("--ignored") || std::env::var("IKIGAI_SOAK").is_ok_and(|soak| soak == "1");
+    let kills = if soak { 2_000 } else { 200 };
     let seed = std::env::var("IKIGAI_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     let total = kill_often(subject, kills, seed);
-    println!("test {name}_keeps_what_it_answered ... ok ({kills} kills, {total} answers, seed {seed})");
+    println!("test {name} ... ok ({kills} kills, {total} answers, seed {seed})");
     assert!(total > kills * 5, "the kills came too early to show anything");
 }
 
