@@ -5,6 +5,7 @@ use crate::home::Home;
 use crate::secrets::{ReferencedSecrets, is_there};
 use ikigai_docker::{DockerExecutor, DockerOptions};
 use ikigai_ports::{Executor, Forge, Logs, Model, PortError, PortResult, Store};
+use ikigai_process::{ProcessExecutor, ProcessOptions};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -45,10 +46,7 @@ pub(crate) async fn executor(config: &Config, home: &Home) -> PortResult<Arc<dyn
             let docker = DockerOptions { socket: options.socket.clone(), ..DockerOptions::default() };
             Ok(Arc::new(DockerExecutor::connect(docker).await?))
         }
-        "process" => {
-            let _ = home;
-            Err(PortError::Unsupported("process"))
-        }
+        "process" => Ok(Arc::new(ProcessExecutor::new(home.processes(), ProcessOptions::default())?)),
         other => {
             let text = format!("executor `{other}` is not known: use docker, process or auto");
             Err(PortError::Refused(text))
