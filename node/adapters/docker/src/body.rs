@@ -30,11 +30,16 @@ const OPEN_FILES: i64 = 16_384;
 /// Size of `/dev/shm`: what the engine itself grants.
 const SHARED_MEMORY: i64 = 64 << 20;
 
-/// The create request for `spec`, its mounts already checked.
+/// The create request for `spec`, its mounts already checked, with `filter` as its system-call filter where
+/// the engine takes one.
 ///
 /// # Errors
 /// [`PortError::Refused`] when the workload is not one that may run.
-pub fn create(spec: &WorkloadSpec, mounts: &[HostMount]) -> PortResult<ContainerCreateBody> {
+pub fn create(
+    spec: &WorkloadSpec,
+    mounts: &[HostMount],
+    filter: Option<&str>,
+) -> PortResult<ContainerCreateBody> {
     check(spec)?;
     Ok(ContainerCreateBody {
         image: Some(spec.image.clone()),
@@ -50,17 +55,18 @@ pub fn create(spec: &WorkloadSpec, mounts: &[HostMount]) -> PortResult<Container
         // A check named by the image would be one more program in the container.
         healthcheck: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..Default::default() }),
         network_disabled: Some(true),
-        host_config: Some(host_config(&spec.limits, mounts)),
+        host_config: Some(host_config(&spec.limits, mounts, filter)),
         ..Default::default()
     })
 }
 
-fn host_config(limits: &Limits, mounts: &[HostMount]) -> HostConfig {
+fn host_config(limits: &Limits, mounts: &[HostMount], filter: Option<&str>) -> HostConfig {
+    let security = [Some("no-new-privileges:true".to_owned()), filter.map(|text| format!("seccomp={text}"))];
     let memory = signed(limits.memory_bytes);
     HostConfig {
         network_mode: Some("none".to_owned()),
         cap_drop: Some(vec!["ALL".to_owned()]),
-        security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
+        security_opt: Some(security.into_iter().flatten().collect()),
         readonly_rootfs: Some(true),
         privileged: Some(false),
         // Shared memory and cgroup paths of its own: nothing of the machine's is named inside.
@@ -202,13 +208,13 @@ pub(crate) mod tests {
     #[test]
     fn the_container_is_locked_down() {
         let mounts = [HostMount { source: "/var/x".into(), target: "/work".into(), read_only: false }];
-        let body = create(&spec(), &mounts).unwrap();
+        let body = create(&spec(), &mounts, Some("{}")).unwrap();
         only_the_spec_runs(&body);
         let host = body.host_config.unwrap();
         assert_eq!(host.network_mode.as_deref(), Some("none"));
         assert_eq!(host.cap_drop, Some(vec!["ALL".to_owned()]));
         assert_eq!(host.cap_add, None);
-        assert_eq!(host.security_opt, Some(vec!["no-new-privileges:true".to_owned()]));
+        assert_eq!(host.security_opt, Some(vec!["no-new-privileges:true".into(), "seccomp={}".into()]));
         assert_eq!(host.readonly_rootfs, Some(true));
         assert_eq!(host.memory, host.memory_swap);
         assert_eq!(host.pids_limit, Some(512));
@@ -232,23 +238,23 @@ pub(crate) mod tests {
     #[test]
     fn an_image_by_name_is_refused_with_advice() {
         for image in ["debian", "debian:bookworm-slim", "sha256:0a", "debian@sha256:zz", "", "0a0a"] {
-            let error = create(&WorkloadSpec { image: image.into(), ..spec() }, &[]).unwrap_err();
+            let error = create(&WorkloadSpec { image: image.into(), ..spec() }, &[], None).unwrap_err();
             assert!(
                 matches!(&error, PortError::Refused(why) if why.contains("by digest")),
                 "{image}: {error}"
             );
         }
         let image = format!("debian@sha256:{}", "0a".repeat(32));
-        assert!(create(&WorkloadSpec { image, ..spec() }, &[]).is_ok());
+        assert!(create(&WorkloadSpec { image, ..spec() }, &[], None).is_ok());
     }
 
     #[test]
     fn what_sets_no_limit_or_no_command_is_refused() {
         let limits = Limits { pids: 0, ..Limits::default() };
-        assert!(create(&WorkloadSpec { limits, ..spec() }, &[]).is_err());
-        assert!(create(&WorkloadSpec { command: Vec::new(), ..spec() }, &[]).is_err());
-        assert!(create(&WorkloadSpec { workdir: "work".into(), ..spec() }, &[]).is_err());
+        assert!(create(&WorkloadSpec { limits, ..spec() }, &[], None).is_err());
+        assert!(create(&WorkloadSpec { command: Vec::new(), ..spec() }, &[], None).is_err());
+        assert!(create(&WorkloadSpec { workdir: "work".into(), ..spec() }, &[], None).is_err());
         let env = [("A=B".to_owned(), String::new())].into();
-        assert!(create(&WorkloadSpec { env, ..spec() }, &[]).is_err());
+        assert!(create(&WorkloadSpec { env, ..spec() }, &[], None).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use crate::body::{self, HostMount};
 use crate::host_paths::{PathMap, own_container};
 use crate::options::{DockerOptions, HostPaths};
-use crate::{end, failure, isolation, labels, output};
+use crate::{end, failure, isolation, labels, output, seccomp};
 use async_trait::async_trait;
 use bollard::errors::Error;
 use bollard::models::{ContainerInspectResponse, ContainerState};
@@ -41,6 +41,7 @@ pub struct DockerExecutor {
     socket: PathBuf,
     paths: PathMap,
     isolation: Isolation,
+    filter: Option<String>,
     turns: [tokio::sync::Mutex<()>; TURNS],
     killed: Mutex<HashSet<WorkloadId>>,
 }
@@ -59,7 +60,9 @@ impl DockerExecutor {
         let engine =
             Docker::connect_with_unix(path, PATIENCE.as_secs(), API_DEFAULT_VERSION).map_err(away)?;
         let engine = engine.negotiate_version().await.map_err(away)?;
-        let isolation = isolation::describe(&engine.info().await.map_err(away)?);
+        let told = engine.info().await.map_err(away)?;
+        let isolation = isolation::describe(&told);
+        let filter = isolation::filters(&told).then(seccomp::profile);
         let paths = match options.paths.clone() {
             HostPaths::Same => PathMap::Same,
             HostPaths::Mapped(folders) => PathMap::Mapped(folders),
@@ -67,7 +70,15 @@ impl DockerExecutor {
         };
         // Followed to its end, so that a mount of the socket under its other name is known too.
         let socket = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
-        Ok(Self { engine, socket, paths, isolation, turns: Default::default(), killed: Mutex::default() })
+        Ok(Self {
+            engine,
+            socket,
+            paths,
+            isolation,
+            filter,
+            turns: Default::default(),
+            killed: Mutex::default(),
+        })
     }
 
     async fn inspect(&self, id: &str) -> PortResult<ContainerInspectResponse> {
@@ -142,7 +153,7 @@ impl DockerExecutor {
 #[async_trait]
 impl Executor for DockerExecutor {
     async fn launch(&self, spec: &WorkloadSpec) -> PortResult<WorkloadId> {
-        let body = body::create(spec, &self.host_mounts(spec)?)?;
+        let body = body::create(spec, &self.host_mounts(spec)?, self.filter.as_deref())?;
         let name = labels::name(spec);
         let _turn = self.turn(&name).lock().await;
         let options = CreateContainerOptionsBuilder::default().name(&name).build();

@@ -5,8 +5,6 @@ use ikigai_ports::executor::Isolation;
 
 /// In words for people: nothing is called enforced that the engine does not claim.
 pub fn describe(engine: &SystemInfo) -> Isolation {
-    let options = engine.security_options.clone().unwrap_or_default();
-    let has = |name: &str| options.iter().any(|o| o.starts_with(&format!("name={name}")));
     let mut isolation = Isolation {
         name: "docker".to_owned(),
         enforced: [
@@ -29,14 +27,27 @@ pub fn describe(engine: &SystemInfo) -> Isolation {
         (engine.swap_limit == Some(true), "swap limit"),
         (engine.cpu_cfs_quota == Some(true), "cpu limit"),
         (engine.pids_limit == Some(true), "limit on processes"),
-        (has("seccomp"), "system-call filter"),
-        (has("userns") || has("rootless"), "user ids of its own: uid 10001 inside is another outside"),
+        (filters(engine), "system-call filter"),
+        (
+            has(engine, "userns") || has(engine, "rootless"),
+            "user ids of its own: uid 10001 inside is another outside",
+        ),
     ];
     for (held, what) in claims {
         let list = if held { &mut isolation.enforced } else { &mut isolation.missing };
         list.push(what.to_owned());
     }
     isolation
+}
+
+/// Whether it takes a system-call filter.
+pub fn filters(engine: &SystemInfo) -> bool {
+    has(engine, "seccomp")
+}
+
+fn has(engine: &SystemInfo, name: &str) -> bool {
+    let name = format!("name={name}");
+    engine.security_options.iter().flatten().any(|option| option.starts_with(&name))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod isolation;
 pub mod labels;
 pub mod options;
 pub mod output;
+pub mod seccomp;
 
 pub use executor::DockerExecutor;
 pub use options::{DockerOptions, HostPaths};
