@@ -99,10 +99,8 @@ impl Printer {
             |e: &dyn std::fmt::Display| Problem::plain(Code::Failed, format!("cannot print the result: {e}"));
         let text = match self.format {
             Format::Ndjson => serde_json::to_string(&document).map_err(|e| failed(&e))?,
-            // By way of JSON: YAML of a flattened document keeps the order and the words of the JSON one.
             Format::Yaml => {
-                let value = serde_json::to_value(&document).map_err(|e| failed(&e))?;
-                serde_yaml_ng::to_string(&value).map_err(|e| failed(&e))?.trim_end().to_owned()
+                serde_yaml_ng::to_string(&document).map_err(|e| failed(&e))?.trim_end().to_owned()
             }
             _ => serde_json::to_string_pretty(&document).map_err(|e| failed(&e))?,
         };

@@ -6,7 +6,7 @@ use crate::env::Env;
 use crate::output::Show;
 use crate::run::{Outcome, report};
 use clap::{Args, Subcommand};
-use ikigai_speckit::{Document, Graph as TaskGraph, Parsed, TaskIdx, Warning, parse};
+use ikigai_speckit::{Document, Edge, Graph as TaskGraph, Parsed, TaskIdx, Warning, parse};
 use ikigai_types::Timestamp;
 use ikigai_wire::api::{Code, EdgeView, Problem};
 use ikigai_wire::project::ActiveFeature;
@@ -85,12 +85,14 @@ impl Graph {
             env.out.raw(&graph.to_dot())?;
             return Ok(0);
         }
-        let waves = graph.waves();
-        let number = |i: TaskIdx| waves.iter().position(|w| w.contains(&i)).map_or(0, |w| w + 1);
-        let mut tasks: Vec<_> = (0..document.tasks.len())
-            .map(TaskIdx)
-            .map(|i| spec_task(&document, &graph, i, number(i)))
-            .collect();
+        let mut wave_of = vec![0; document.tasks.len()];
+        for (n, wave) in graph.waves().iter().enumerate() {
+            wave.iter().for_each(|i| wave_of[i.0] = n + 1);
+        }
+        let mut before: Vec<Vec<Edge>> = vec![Vec::new(); document.tasks.len()];
+        graph.edges().into_iter().for_each(|e| before[e.to.0].push(e));
+        let all = (0..document.tasks.len()).map(TaskIdx);
+        let mut tasks: Vec<_> = all.map(|i| spec_task(&document, &before[i.0], i, wave_of[i.0])).collect();
         tasks.sort_by_key(|t| t.wave);
         env.out.list(tasks, env.now())?;
         Ok(0)
@@ -120,19 +122,17 @@ impl Status {
     }
 }
 
-fn spec_task(document: &Document, graph: &TaskGraph, i: TaskIdx, wave: usize) -> SpecTask {
+fn spec_task(document: &Document, before: &[Edge], i: TaskIdx, wave: usize) -> SpecTask {
     let task = &document.tasks[i.0];
-    let edge = |e: ikigai_speckit::Edge| EdgeView {
-        task: document.tasks[e.from.0].id.to_string(),
-        reason: e.reason.to_string(),
-    };
+    let edge =
+        |e: &Edge| EdgeView { task: document.tasks[e.from.0].id.to_string(), reason: e.reason.to_string() };
     SpecTask {
         id: task.id.to_string(),
         wave,
         done: task.done,
         parallel: task.parallel,
         story: task.story().map(|n| format!("US{n}")),
-        after: graph.direct(i).into_iter().map(edge).collect(),
+        after: before.iter().map(edge).collect(),
         line: task.line,
         title: task.description.clone(),
     }
@@ -189,13 +189,17 @@ fn text(path: &std::path::Path, shown: &str) -> Result<String, Problem> {
     })
 }
 
-/// All but the first mistake go to stderr here; the first is the error.
+/// For people, all mistakes in order: all but the last are printed here, the last is the error. For programs,
+/// the first.
 fn mistakes(env: &Env, errors: &[ikigai_speckit::Error]) -> Problem {
     let problem = |e: &ikigai_speckit::Error| Problem::new(Code::Usage, e.to_string(), e.hint());
-    if env.out.for_people() {
-        errors.iter().skip(1).take(MAX_MISTAKES).for_each(|e| report(&problem(e), false));
+    let mut listed: Vec<_> = errors.iter().take(MAX_MISTAKES).map(problem).collect();
+    if !env.out.for_people() {
+        listed.truncate(1);
     }
-    errors.first().map_or_else(|| Problem::plain(Code::Usage, "the file cannot be read"), problem)
+    let last = listed.pop();
+    listed.iter().for_each(|p| report(p, false));
+    last.unwrap_or_else(|| Problem::plain(Code::Usage, "the file cannot be read"))
 }
 
 impl Show for SpecTask {
