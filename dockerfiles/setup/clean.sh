@@ -6,8 +6,9 @@
 
 PART=clean
 ikigai=${CARGO_TARGET_DIR:-$CACHE/target}/debug/ikigai
-if [[ -x $ikigai ]] && "$ikigai" down >/dev/null 2>&1; then
-  say "node stopped"
+if [[ -x $ikigai ]]; then
+  "$ikigai" demo --clean >&2 || say "the demo could not clean up after itself"
+  if "$ikigai" down >/dev/null 2>&1; then say "node stopped"; fi
 fi
 
 if have docker && docker version >/dev/null 2>&1; then
@@ -19,7 +20,10 @@ if have docker && docker version >/dev/null 2>&1; then
   docker ps -aq --filter label=dev.ikigai.node | remove rm -f
   docker ps -aq --filter label=dev.ikigai.image | remove rm -f
   docker volume ls -q --filter label=dev.ikigai.node | remove volume rm
-  docker images -q --filter label=dev.ikigai.image | sort -u | remove rmi -f
+  # An image goes before the one it is built on.
+  for kind in agent node agent-tools base; do
+    docker images -q --filter "label=dev.ikigai.image=$kind" | sort -u | remove rmi -f
+  done
 fi
 
 # The node's own folder, found as the node finds it. What is there is the work of agents: it goes only when told so.
