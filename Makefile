@@ -69,8 +69,8 @@ shell: ## Check the shell scripts
 bench: setup build ## Measure, each figure paired with what it is compared to
 	@$(with_env) cargo bench --locked -p ikigai-tests
 
-soak: setup-tests build ## The long tests: thousands of crash points, hours if let
-	@$(with_env) $(required) cargo test --locked --workspace -- --ignored --nocapture
+soak: setup-tests build ## All tests with their long settings: thousands of crash points
+	@$(with_env) $(required) IKIGAI_SOAK=1 cargo test --workspace --locked --no-fail-fast
 
 screenshots: setup-tests build ## The pictures in the documentation, from a run of the demo
 	@$(with_env) tests/setup/screenshots.sh

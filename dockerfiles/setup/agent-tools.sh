@@ -22,12 +22,13 @@ editor=$("$here/code-server.sh" --print)
 [[ -x $editor/bin/node ]] || die "code-server is missing" "run: $here/code-server.sh"
 key=$(hash_text 1 "$codex" "$(image_id "$base")" "$(<"$CACHE/stamps/code-server")" \
   "$(hash_of "$here/../agent-tools.Dockerfile")")
-if is_done "$key" && image_exists "$image"; then
+stage=$CACHE/staging/codex-$codex
+if is_done "$key" && image_exists "$image" && [[ -x $stage/bin/codex ]]; then
+  put_env IKIGAI_CODEX_BIN "$stage/bin"
   say "agent tools image is there"
   exit 0
 fi
 
-stage=$CACHE/staging/codex-$codex
 if [[ ! -x $stage/bin/codex ]]; then
   say "Codex CLI $codex: fetching, about 10 s …"
   need_program npm "get Node 20 or newer with npm"
@@ -49,5 +50,6 @@ cp -al "$editor/." "$context/usr/local/"
 logged docker build --force-rm --build-arg "BASE=$base" -t "$image" -f "$here/../agent-tools.Dockerfile" "$context"
 rm -rf "$context"
 logged docker run --rm --network none --read-only "$image" codex --version
+put_env IKIGAI_CODEX_BIN "$stage/bin"
 mark_done "$key"
 say "agent tools image: $(($(docker image inspect --format '{{.Size}}' "$image") / 1000000)) MB"
