@@ -40,10 +40,6 @@ impl fmt::Display for Mentioned {
     }
 }
 
-/// What a mention can begin with.
-const STARTS: [char; 17] =
-    ['T', 'U', 'u', 'P', 'p', 'フ', '阶', 'F', 'f', 'S', 's', 'ユ', '用', '使', 'H', 'h', '사'];
-
 /// "User story" in other languages.
 const STORY_WORDS: &[&str] = &[
     "ユーザーストーリー",
@@ -65,15 +61,16 @@ const STORY_WORDS: &[&str] = &[
 /// All mentions, in order, without overlap. Linear in the text.
 pub(crate) fn find(text: &str) -> Vec<Mention> {
     let mut found: Vec<Mention> = Vec::new();
-    let mut at = 0;
-    while let Some(step) = text[at..].find(STARTS) {
-        at += step;
-        match mention_at(text, at) {
-            Some(mention) => {
-                at = mention.end;
-                found.push(mention);
-            }
-            None => at += text[at..].chars().next().map_or(1, char::len_utf8),
+    let mut end = 0;
+    for (at, c) in text.char_indices() {
+        let begins =
+            matches!(c, 'T' | 'U' | 'u' | 'P' | 'p' | 'F' | 'f' | 'S' | 's' | 'H' | 'h') || c >= '\u{2e80}';
+        if begins
+            && at >= end
+            && let Some(mention) = mention_at(text, at)
+        {
+            end = mention.end;
+            found.push(mention);
         }
     }
     found

@@ -20,19 +20,18 @@ const MAX_LEN: usize = 512;
 /// Adds the paths named in `text` to `found`, each once, in order of appearance.
 pub(crate) fn collect(text: &str, found: &mut Vec<PathClaim>) {
     let moves = words::moves(text);
-    let mut seen: BTreeSet<String> = found.iter().map(|p| p.path.clone()).collect();
     for piece in token::pieces(text) {
         let role = words::role(&text[..piece.start], piece.text, moves);
         for one in token::expand_braces(piece.text) {
             let Some(claim) = normalise(&one, role) else { continue };
-            if found.len() >= MAX_PATHS {
-                return;
-            }
-            if seen.insert(claim.path.clone()) {
-                found.push(claim);
-            } else if let Some(known) = found.iter_mut().find(|p| p.path == claim.path) {
-                known.directory |= claim.directory;
-                known.role = known.role.min(claim.role);
+            let full = found.len() >= MAX_PATHS;
+            match found.iter_mut().find(|p| p.path == claim.path) {
+                Some(known) => {
+                    known.directory |= claim.directory;
+                    known.role = known.role.min(claim.role);
+                }
+                None if full => return,
+                None => found.push(claim),
             }
         }
     }
@@ -40,6 +39,9 @@ pub(crate) fn collect(text: &str, found: &mut Vec<PathClaim>) {
 
 /// Drops file names without a directory when a full path with the same name is there.
 pub(crate) fn drop_short_names(found: &mut Vec<PathClaim>) {
+    if found.len() < 2 {
+        return;
+    }
     let names: BTreeSet<String> =
         found.iter().filter_map(|p| p.path.rsplit_once('/')).map(|(_, name)| name.to_owned()).collect();
     found.retain(|p| p.path.contains('/') || p.directory || !names.contains(&p.path));
