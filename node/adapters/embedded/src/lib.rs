@@ -15,3 +15,4 @@ mod shelf;
 mod writer;
 
 pub use logs::SegmentLogs;
+pub use writer::Bounds;

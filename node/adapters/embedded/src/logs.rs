@@ -5,7 +5,7 @@ use crate::folder::Folder;
 use crate::journal::Journal;
 use crate::replay::replay;
 use crate::shelf::Shelf;
-use crate::writer::{Ask, Writer};
+use crate::writer::{Ask, Bounds, Writer};
 use async_trait::async_trait;
 use ikigai_ports::group::Group;
 use ikigai_ports::logs::{LogLine, Logs};
@@ -37,15 +37,23 @@ impl SegmentLogs {
     /// [`PortError::Refused`] when another process has them open, [`PortError::Failed`] when the folder cannot
     /// be read or written.
     pub fn open(folder: impl AsRef<Path>) -> PortResult<Self> {
+        Self::open_with(folder, Bounds::default())
+    }
+
+    /// Opens logs that keep to other bounds.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(folder: impl AsRef<Path>, bounds: Bounds) -> PortResult<Self> {
         let shelf = Arc::new(Shelf::new(Folder::open(folder.as_ref())?));
-        let next = replay(&shelf)?;
+        let next = replay(&shelf, bounds)?;
         let begin = || {
             let journal = Journal::create(shelf.folder(), next)?;
             journal.remove_earlier(shelf.folder())?;
             Ok(journal)
         };
         let journal = begin().map_err(|e: std::io::Error| PortError::failed("beginning a journal", e))?;
-        let writer = Writer::new(Arc::clone(&shelf), journal);
+        let writer = Writer::new(Arc::clone(&shelf), journal, bounds);
         Ok(Self { group: Group::start("log-writer", writer)?, shelf })
     }
 }

@@ -3,7 +3,7 @@
 use crate::attempt::Walk;
 use crate::record::{MAGIC, Record, What};
 use crate::shelf::Shelf;
-use crate::writer::SPILL_BYTES;
+use crate::writer::Bounds;
 use ikigai_ports::{PortError, PortResult};
 use ikigai_types::AttemptId;
 use std::collections::{BTreeSet, HashSet};
@@ -15,11 +15,11 @@ use std::path::PathBuf;
 /// The journal is the truth: an attempt's file is first cut where the journal begins to speak of it, because
 /// what it holds beyond was never synced. A journal's torn end was never answered and is passed over; only the
 /// last one can have it, for a journal is begun after the one before it was settled.
-pub(crate) fn replay(shelf: &Shelf) -> PortResult<u64> {
+pub(crate) fn replay(shelf: &Shelf, bounds: Bounds) -> PortResult<u64> {
     let folder = shelf.folder();
     let failed = |e| PortError::failed(format!("reading the journals in {}", folder.path().display()), e);
     let journals = folder.journals().map_err(failed)?;
-    let mut replay = Replay { shelf, seen: HashSet::new(), removed_in: BTreeSet::new(), pending: 0 };
+    let mut replay = Replay { shelf, seen: HashSet::new(), removed_in: BTreeSet::new(), pending: 0, bounds };
     for number in &journals {
         let bytes = fs::read(folder.journal(*number)).map_err(failed)?;
         // Without its beginning it was being made when the crash came.
@@ -37,6 +37,7 @@ struct Replay<'a> {
     seen: HashSet<AttemptId>,
     removed_in: BTreeSet<PathBuf>,
     pending: usize,
+    bounds: Bounds,
 }
 
 impl Replay<'_> {
@@ -61,7 +62,7 @@ impl Replay<'_> {
                 }
             }
         }
-        if self.pending > SPILL_BYTES {
+        if self.pending > self.bounds.waiting {
             self.shelf.spill().map_err(failed)?;
             self.pending = 0;
         }

@@ -13,17 +13,23 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A journal that is longer is settled and a new one begun. Bounds how long opening after a crash takes.
-const JOURNAL_BYTES: u64 = 32 << 20;
+/// What may wait before it is moved on, in bytes. The defaults are what a node uses.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// A journal that is longer is settled and a new one begun. Bounds how long opening after a crash takes.
+    pub journal: u64,
+    /// Lines of all attempts that wait in memory for their files. Four times as many are kept while the files
+    /// cannot be written; then appends are refused until they can.
+    pub waiting: usize,
+    /// Lines of one attempt that wait, so that readers have little to look through.
+    pub waiting_of_one: usize,
+}
 
-/// Bytes of all attempts that wait in memory for their files.
-pub(crate) const SPILL_BYTES: usize = 4 << 20;
-
-/// Bytes that may wait when the files cannot be written; then appends are refused until they can.
-const PENDING_BYTES: usize = 16 << 20;
-
-/// Bytes of one attempt that wait, so that readers have little to look through.
-const SPILL_ONE_BYTES: usize = 256 << 10;
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { journal: 32 << 20, waiting: 4 << 20, waiting_of_one: 256 << 10 }
+    }
+}
 
 /// What is asked of the writer.
 #[derive(Debug)]
@@ -36,6 +42,7 @@ pub(crate) enum Ask {
 pub(crate) struct Writer {
     shelf: Arc<Shelf>,
     journal: Journal,
+    bounds: Bounds,
     /// The records of the group, kept for its memory.
     buffer: Vec<u8>,
     /// Bytes that wait for their files.
@@ -53,9 +60,9 @@ enum Step {
 }
 
 impl Writer {
-    pub(crate) fn new(shelf: Arc<Shelf>, journal: Journal) -> Self {
+    pub(crate) fn new(shelf: Arc<Shelf>, journal: Journal, bounds: Bounds) -> Self {
         let (buffer, removed_in) = (Vec::new(), BTreeSet::new());
-        Self { shelf, journal, buffer, pending: 0, removed_in, broken: None }
+        Self { shelf, journal, bounds, buffer, pending: 0, removed_in, broken: None }
     }
 
     /// Turns the group into records in the buffer, the steps that follow, and the answers.
@@ -103,7 +110,7 @@ impl Writer {
             match step {
                 Step::Add(attempt, range, last) => {
                     self.pending += range.len();
-                    if attempt.add(&self.buffer[range], last)? > SPILL_ONE_BYTES {
+                    if attempt.add(&self.buffer[range], last)? > self.bounds.waiting_of_one {
                         // One that fails is tried again with the others.
                         self.pending -= attempt.spill().unwrap_or(0).min(self.pending);
                     }
@@ -119,8 +126,8 @@ impl Writer {
 
     /// Keeps memory and journal within their bounds. The error is one after which only opening again helps.
     fn tidy(&mut self) -> PortResult<()> {
-        let settle = self.journal.length() > JOURNAL_BYTES;
-        if !settle && self.pending <= SPILL_BYTES {
+        let settle = self.journal.length() > self.bounds.journal;
+        if !settle && self.pending <= self.bounds.waiting {
             return Ok(());
         }
         if let Err(error) = self.shelf.spill() {
@@ -144,7 +151,7 @@ impl Writer {
         if let Some(why) = &self.broken {
             return Err(why.clone());
         }
-        if self.pending > PENDING_BYTES {
+        if self.pending > self.bounds.waiting * 4 {
             self.shelf.spill().map_err(|e| format!("log files cannot be written: {e}"))?;
             self.pending = 0;
         }
