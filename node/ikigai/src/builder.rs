@@ -239,12 +239,16 @@ fn agent(config: &Config, in_image: bool) -> AgentProgram {
     let agentd = config.executor.agentd.clone();
     let agentd = agentd.or_else(|| std::env::current_exe().ok().map(|e| e.with_file_name("ikigai-agentd")));
     let agentd = agentd.unwrap_or_else(|| PathBuf::from("/usr/local/bin/ikigai-agentd"));
+    let file = agentd.file_name().map_or_else(|| "ikigai-agentd".into(), ToOwned::to_owned);
     let folders = agentd.parent().map(ToOwned::to_owned).into_iter().chain(config.executor.tools.clone());
-    let mounts: Vec<_> = folders.map(|f| Mount { source: f.clone(), target: f, read_only: true }).collect();
+    // A folder of its own for each: where they are on the host is nothing a workload may walk through.
+    let mount = |(n, source)| Mount { source, target: format!("/opt/ikigai/{n}").into(), read_only: true };
+    let mounts: Vec<_> = folders.enumerate().map(mount).collect();
     let path = mounts.iter().map(|m| m.target.display().to_string());
     let path = path.chain(["/usr/local/bin", "/usr/bin", "/bin"].map(ToOwned::to_owned)).collect::<Vec<_>>();
+    let command = mounts.first().map_or(agentd, |m| m.target.join(file));
     AgentProgram {
-        command: vec![agentd.display().to_string()],
+        command: vec![command.display().to_string()],
         mounts,
         env: [("PATH".to_owned(), path.join(":"))].into(),
     }
