@@ -21,6 +21,8 @@ pub struct HostMount {
     pub target: PathBuf,
     /// Whether the workload may not write.
     pub read_only: bool,
+    /// Whether it is in the engine's own folder, as volumes are: such a mount must follow the machine's.
+    pub follows: bool,
 }
 
 /// Open files a workload may have: an editor server watches many. A container that has no rights cannot be
@@ -120,7 +122,11 @@ fn bind(mount: &HostMount) -> Mount {
         target: Some(mount.target.display().to_string()),
         read_only: Some(mount.read_only),
         bind_options: Some(MountBindOptions {
-            propagation: Some(MountBindOptionsPropagationEnum::RPRIVATE),
+            propagation: Some(if mount.follows {
+                MountBindOptionsPropagationEnum::RSLAVE
+            } else {
+                MountBindOptionsPropagationEnum::RPRIVATE
+            }),
             // What the machine may have mounted inside the folder is not shown.
             non_recursive: Some(true),
             ..Default::default()
@@ -207,7 +213,8 @@ pub(crate) mod tests {
 
     #[test]
     fn the_container_is_locked_down() {
-        let mounts = [HostMount { source: "/var/x".into(), target: "/work".into(), read_only: false }];
+        let mounts =
+            [HostMount { source: "/var/x".into(), target: "/work".into(), read_only: false, follows: false }];
         let body = create(&spec(), &mounts, Some("{}")).unwrap();
         only_the_spec_runs(&body);
         let host = body.host_config.unwrap();

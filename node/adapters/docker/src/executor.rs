@@ -40,6 +40,8 @@ pub struct DockerExecutor {
     engine: Docker,
     socket: PathBuf,
     paths: PathMap,
+    /// The engine's own folder on its machine.
+    root: PathBuf,
     isolation: Isolation,
     filter: Option<String>,
     turns: [tokio::sync::Mutex<()>; TURNS],
@@ -62,6 +64,7 @@ impl DockerExecutor {
         let engine = engine.negotiate_version().await.map_err(away)?;
         let told = engine.info().await.map_err(away)?;
         let isolation = isolation::describe(&told);
+        let root = told.docker_root_dir.clone().unwrap_or_else(|| "/var/lib/docker".to_owned()).into();
         let filter = isolation::filters(&told).then(seccomp::profile);
         let paths = match options.paths.clone() {
             HostPaths::Same => PathMap::Same,
@@ -74,6 +77,7 @@ impl DockerExecutor {
             engine,
             socket,
             paths,
+            root,
             isolation,
             filter,
             turns: Default::default(),
@@ -133,7 +137,8 @@ impl DockerExecutor {
             if !resolved.is_dir() && !resolved.is_file() {
                 return Err(refuse(format!("mount source {} is no folder and no file", resolved.display())));
             }
-            Ok(HostMount { source, target: mount.target.clone(), read_only: mount.read_only })
+            let follows = source.starts_with(&self.root);
+            Ok(HostMount { source, target: mount.target.clone(), read_only: mount.read_only, follows })
         };
         spec.mounts.iter().map(translate).collect()
     }
