@@ -80,6 +80,7 @@ pub fn arguments(spec: &WorkloadSpec, mounts: &[Mount], etc: &Etc, as_root: bool
     kernel(&mut args);
     private(&mut args, spec);
     for mount in mounts {
+        way_to(&mount.target, &mut args);
         let flag = if mount.read_only { "--ro-bind" } else { "--bind" };
         args.add([flag.as_ref(), mount.source.as_os_str(), mount.target.as_os_str()]);
     }
@@ -94,6 +95,14 @@ pub fn arguments(spec: &WorkloadSpec, mounts: &[Mount], etc: &Etc, as_root: bool
         args.add(["--setenv", key, value]);
     }
     args.0
+}
+
+/// The folders above a mount: bubblewrap makes them for its own user alone unless it is told.
+fn way_to(target: &Path, args: &mut Arguments) {
+    let above: Vec<_> = target.ancestors().skip(1).filter(|p| p.parent().is_some()).collect();
+    for folder in above.into_iter().rev() {
+        args.add(["--perms".as_ref(), "0755".as_ref(), "--dir".as_ref(), folder.as_os_str()]);
+    }
 }
 
 /// Whether there is a system-call filter for this machine's processor.
