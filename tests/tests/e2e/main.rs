@@ -4,7 +4,11 @@
 //! `make test` sets it, that is a failure.
 
 mod crash;
+mod editor;
+mod image;
 mod line;
+mod manual;
 mod node;
 mod parts;
 mod project;
+mod why;

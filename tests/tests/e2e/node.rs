@@ -30,8 +30,13 @@ pub struct TestNode {
 }
 
 impl TestNode {
-    /// Makes folder and project and starts the node.
+    /// Makes folder and project and starts the node; its model follows the feature's script.
     pub async fn start(runs: &Runs, forge: &str, more: &str) -> Self {
+        Self::scripted(runs, forge, more, &project::feature().join("model.toml")).await
+    }
+
+    /// The same with a script of the test's own.
+    pub async fn scripted(runs: &Runs, forge: &str, more: &str, script: &Path) -> Self {
         let folder = tempfile::Builder::new().prefix("ikigai-e2e").tempdir().unwrap();
         project::make(&folder.path().join("project"));
         let executor = match runs {
@@ -47,7 +52,7 @@ impl TestNode {
              [prices]\n\"scripted/*\" = {{ input = 0, output = 0 }}\n\n[task]\nprovider = \"scripted\"\ncpu_millis = 100\n\
              memory_bytes = 1073741824\n{more}\n",
             free_port(),
-            project::feature().join("model.toml"),
+            script,
         );
         let mut node = Self { folder, config, child: None };
         node.up().await;
