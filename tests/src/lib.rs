@@ -1,1 +1,3 @@
 //! Tests that see the whole house.
+
+pub mod manual;

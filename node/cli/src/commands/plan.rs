@@ -58,11 +58,7 @@ pub(crate) fn show(env: &Env, plan: &PlanView) -> Result<(), Problem> {
 }
 
 fn print(env: &Env, plan: &PlanView) -> Result<(), Problem> {
-    env.out.other("Plan", plan, || {
-        lines(plan, env.out.format == crate::output::Format::Wide, env.out.width())
-    })?;
-    plan.warnings.iter().for_each(|w| env.out.say(&format!("warning: {w}")));
-    Ok(())
+    env.out.other("Plan", plan, || lines(plan, env.out.format == Format::Wide, env.out.width()))
 }
 
 fn is_new(task: &PlannedTask) -> bool {

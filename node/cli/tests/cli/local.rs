@@ -56,16 +56,24 @@ fn a_program_of_path_is_a_command() {
 #[test]
 fn doctor_says_what_to_do() {
     let mut scene = Scene::alone();
+    let check = |shown: &str, name: &str| {
+        let line = shown.lines().find(|l| l.contains(&format!("\"name\":\"{name}\""))).unwrap_or(shown);
+        line.to_owned()
+    };
     let without = scene.run("doctor -o ndjson");
-    assert!(
-        without.contains(r#""name":"node","status":"fail""#) && without.contains(r#""fix":"run: ikigai up""#),
-        "{without}"
-    );
+    let node = check(&without, "node");
+    assert!(node.contains(r#""status":"fail""#) && node.contains(r#""fix":"run: ikigai up""#), "{without}");
+    assert!(check(&without, "state").contains(r#""fix":"run: chmod 700"#), "{without}");
     assert!(without.ends_with("[exit 1]\n"), "{without}");
     scene.serve();
     let with = scene.run("doctor -o ndjson");
-    assert!(with.contains(r#""name":"node","status":"ok","found":"laptop 0.1.0 answers""#), "{with}");
-    assert!(with.contains(r#""fix":"run: chmod 700"#) && with.ends_with("[exit 0]\n"), "{with}");
+    assert!(check(&with, "node").contains(r#""status":"ok","found":"laptop 0.1.0 answers""#), "{with}");
+    std::fs::write(scene.project().join("ikigai.toml"), "[htpt]\n").unwrap();
+    let wrong = scene.run("doctor");
+    assert!(
+        wrong.contains("FAIL  settings   [dir]/shop/ikigai.toml") && wrong.ends_with("[exit 1]\n"),
+        "{wrong}"
+    );
 }
 
 #[test]

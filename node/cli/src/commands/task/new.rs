@@ -199,11 +199,10 @@ fn show(env: &Env, answer: &SubmitView) -> Result<(), Problem> {
         _ if env.out.for_people() => {
             let plural = if answer.accepted.len() == 1 { "task" } else { "tasks" };
             let accepted: Vec<_> = answer.accepted.iter().map(ikigai_types::TaskId::short).collect();
-            let mut line = format!("{} {plural} accepted", accepted.len());
-            if !accepted.is_empty() {
-                line.push_str(&format!(": {}", accepted.join(" ")));
-            }
-            env.out.lines(&[line])?;
+            env.out.lines(&[match accepted.len() {
+                0 => "nothing to do".to_owned(),
+                n => format!("{n} {plural} accepted: {}", accepted.join(" ")),
+            }])?;
         }
         _ => env.out.document("Submission", answer)?,
     }

@@ -13,7 +13,7 @@ use futures::stream::{self, BoxStream};
 use ikigai_types::{AttemptId, NodeId, TaskId, Timestamp};
 use ikigai_wire::api::{
     Code, Command, Event, Filter, LogEntry, NodeCommand, NodeView, OpenView, PlanView, Problem, ProjectView,
-    Snapshot, SubmitRequest, SubmitView, TaskView,
+    Snapshot, SubmitRequest, SubmitView, TaskView, WhyView,
 };
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -171,6 +171,9 @@ impl State {
         task.state = to.to_owned();
         task.reason = None;
         task.updated_at = self.now;
+        if what != "submitted" {
+            task.why = WhyView { cause: to.to_owned(), text: format!("is {to}"), hint: None };
+        }
         let attempt = task.attempts.last().map(|a| a.id.number);
         self.events.push(Event {
             cursor,
