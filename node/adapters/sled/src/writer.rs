@@ -3,6 +3,7 @@
 use crate::store::{Applied, as_port_error, encode, version};
 use crate::sync::Syncer;
 use ikigai_ports::group::Flush;
+use ikigai_ports::store::resolve::Writes;
 use ikigai_ports::store::{Batch, Watchers, resolve};
 use ikigai_ports::{PortError, PortResult};
 use std::path::PathBuf;
@@ -28,24 +29,29 @@ impl Writer {
         Self { tree, watchers, syncer, folder, broken: None }
     }
 
-    /// Decides and applies one batch; the keys it wrote.
-    fn apply(&self, batch: Batch) -> PortResult<Vec<Vec<u8>>> {
-        let writes = resolve(batch, |key| {
-            let stored = self.tree.read(|tree| tree.get(key))?;
-            stored.map(|stored| version(&stored)).transpose()
+    /// Decides one batch after those of the group before it, whose writes `group` holds and to which it adds.
+    fn decide(&self, batch: Batch, group: &mut Writes) -> PortResult<()> {
+        let writes = resolve(batch, |key| match group.get(key) {
+            Some(written) => Ok(written.as_ref().map(|entry| entry.version)),
+            None => {
+                let stored = self.tree.read(|tree| tree.get(key))?;
+                stored.map(|stored| version(&stored)).transpose()
+            }
         })?;
-        if writes.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut applied = sled::Batch::default();
-        for (key, entry) in &writes {
+        group.extend(writes);
+        Ok(())
+    }
+
+    /// Applies the writes of a group. One batch, because sled seals each with its own pass over the log.
+    fn apply(&self, writes: &Writes) -> PortResult<()> {
+        let mut batch = sled::Batch::default();
+        for (key, entry) in writes {
             match entry {
-                Some(entry) => applied.insert(key.as_slice(), encode(entry)),
-                None => applied.remove(key.as_slice()),
+                Some(entry) => batch.insert(key.as_slice(), encode(entry)),
+                None => batch.remove(key.as_slice()),
             }
         }
-        self.tree.write(|tree| tree.apply_batch(applied))?;
-        Ok(writes.into_keys().collect())
+        self.tree.write(|tree| tree.apply_batch(batch))
     }
 
     /// Puts what was applied on the disk.
@@ -73,11 +79,11 @@ impl Flush for Writer {
         if let Some(why) = &self.broken {
             return self.refusals(count, why);
         }
-        let applied: Vec<PortResult<Vec<Vec<u8>>>> =
-            batches.into_iter().map(|batch| self.apply(batch)).collect();
-        let written: Vec<&[u8]> = applied.iter().flatten().flatten().map(Vec::as_slice).collect();
-        if !written.is_empty()
-            && let Err(error) = self.make_durable()
+        let mut group = Writes::new();
+        let answers: Vec<PortResult<()>> =
+            batches.into_iter().map(|batch| self.decide(batch, &mut group)).collect();
+        if !group.is_empty()
+            && let Err(error) = self.apply(&group).and_then(|()| self.make_durable())
         {
             let why = format!("{}; start the node again", error.chain());
             tracing::error!(error = why, "the store could not be made durable");
@@ -85,7 +91,7 @@ impl Flush for Writer {
             self.broken = Some(why);
             return refusals;
         }
-        self.watchers.tell(written);
-        applied.into_iter().map(|done| done.map(|_| ())).collect()
+        self.watchers.tell(group.keys().map(Vec::as_slice));
+        answers
     }
 }
