@@ -6,10 +6,15 @@ use serde_json::json;
 use std::fmt;
 use std::str::FromStr;
 
-/// `<log epoch>.<sequence>`.
+/// Longest epoch of a log, in hex digits.
+const EPOCH: usize = 16;
+
+/// `<log epoch>.<sequence>`. The epoch is the node's own word for its log, in hex; only whether two are the same
+/// means anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cursor {
-    pub(crate) epoch: u64,
+    /// Filled up with zero bytes.
+    epoch: [u8; EPOCH],
     pub(crate) seq: u64,
 }
 
@@ -44,20 +49,23 @@ impl FromStr for Cursor {
 
     fn from_str(s: &str) -> Result<Self, ()> {
         let (epoch, seq) = s.split_once('.').ok_or(())?;
-        let number = |t: &str| {
-            if t.is_empty() || !t.bytes().all(|b| b.is_ascii_digit()) {
-                Err(())
-            } else {
-                t.parse().map_err(|_| ())
-            }
-        };
-        Ok(Self { epoch: number(epoch)?, seq: number(seq)? })
+        let is_hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+        if !(1..=EPOCH).contains(&epoch.len()) || !epoch.bytes().all(is_hex) {
+            return Err(());
+        }
+        if seq.is_empty() || !seq.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(());
+        }
+        let mut word = [0; EPOCH];
+        word[..epoch.len()].copy_from_slice(epoch.as_bytes());
+        Ok(Self { epoch: word, seq: seq.parse().map_err(|_| ())? })
     }
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.epoch, self.seq)
+        let epoch = self.epoch.iter().take_while(|b| **b != 0).map(|b| char::from(*b));
+        write!(f, "{}.{}", epoch.collect::<String>(), self.seq)
     }
 }
 
@@ -103,7 +111,7 @@ impl Frames {
 
     /// What to send before any event.
     pub(crate) fn opening(&mut self) -> Option<Frame> {
-        let nothing = Cursor { epoch: 0, seq: 0 };
+        let nothing = Cursor { epoch: [0; EPOCH], seq: 0 };
         let (last, goal) = (self.last.unwrap_or(nothing), self.goal?);
         if last >= goal || goal.seq == 0 { self.caught_up() } else { None }
     }
@@ -190,8 +198,12 @@ mod tests {
     }
 
     #[test]
-    fn cursors_are_two_numbers_and_a_frame_is_one_data_line() {
-        for bad in ["", "1", "1.", ".1", "1.2.3", "+1.2", "a.b", "1.99999999999999999999"] {
+    fn cursors_are_a_word_and_a_number_and_a_frame_is_one_data_line() {
+        let ours = "0f3a90c1d2e4b587.12";
+        assert_eq!(ours.parse::<Cursor>().unwrap().to_string(), ours, "as the node's log makes them");
+        let long = "00000000000000001.2";
+        for bad in ["", "1", "1.", ".1", "1.2.3", "+1.2", "a.b", "g.1", "A.1", long, "1.99999999999999999999"]
+        {
             assert!(bad.parse::<Cursor>().is_err(), "{bad:?}");
         }
         let bytes = Frames::new(None, "1.9").event(&event("1.1"))[0].bytes();
