@@ -62,6 +62,11 @@ impl Folder {
         Ok(bytes)
     }
 
+    /// Makes `to` a second name of the file `name`; a symbolic link is linked itself, not what it points at.
+    pub fn link_to(&self, name: &OsStr, to: &Path) -> io::Result<()> {
+        Ok(rustix::fs::linkat(&self.0, name, CWD, to, AtFlags::empty())?)
+    }
+
     /// Where the link `name` points; nothing is followed.
     pub fn link(&self, name: &OsStr) -> io::Result<Vec<u8>> {
         Ok(rustix::fs::readlinkat(&self.0, name, Vec::new())?.into_bytes())

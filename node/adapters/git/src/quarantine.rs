@@ -3,19 +3,22 @@
 use crate::commit::is_object_id;
 use crate::copies::Copies;
 use crate::create::begun_with;
-use crate::hostile::{Folder, Kind};
+use crate::hostile::Folder;
 use ikigai_ports::workspace::Commit;
 use ikigai_ports::{PortError, PortResult};
 use ikigai_types::{Fence, ProjectId};
+use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// Most loose objects and packs one workspace may bring.
 const FILES: usize = 400_000;
-/// Most bytes of objects one workspace may bring.
-const BYTES: u64 = 8 << 30;
+/// Most bytes of objects one workspace may bring, packed or not.
+const BYTES: u64 = 4 << 30;
+/// Greatest object one workspace may bring, in bytes when unpacked.
+const OBJECT: u64 = 1 << 30;
 /// Greatest file of refs that is read.
 const REFS: u64 = 16 << 20;
 
@@ -77,7 +80,34 @@ pub(crate) async fn fill(
             PortError::Refused(format!("a pack of the workspace is damaged: {e}; retry the task"))
         })?;
     }
+    weigh(copies, &quarantine.dir).await?;
+    // Only now does it borrow what the agent began with.
+    let alternates = format!("{}\n", copies.path(project).join("objects").display());
+    fs::write(quarantine.dir.join("objects/info/alternates"), alternates)
+        .map_err(|e| PortError::failed("writing to the quarantine", e))?;
     Ok(Some(quarantine))
+}
+
+/// Refuses objects that unpack into more than anybody writes by hand.
+async fn weigh(copies: &Copies, dir: &Path) -> PortResult<()> {
+    let check = copies.git().bare(dir, "cat-file").args(["--batch-all-objects", "--unordered"]);
+    let sizes = check.arg("--batch-check=%(objectsize)").run().await;
+    let sizes =
+        sizes.map_err(|e| PortError::Refused(format!("an object is damaged: {e}; retry the task")))?;
+    let sizes = sizes.split(|&b| b == b'\n').filter_map(|line| std::str::from_utf8(line).ok()?.parse().ok());
+    let (sum, most) =
+        sizes.fold((0u64, 0u64), |(sum, most), size: u64| (sum.saturating_add(size), most.max(size)));
+    if most > OBJECT || sum > BYTES {
+        return Err(PortError::Refused(format!(
+            "the agent committed a file of {} MiB, {} MiB in all; at most {} and {} MiB are taken: \
+             tell it to leave build products out",
+            most >> 20,
+            sum >> 20,
+            OBJECT >> 20,
+            BYTES >> 20
+        )));
+    }
+    Ok(())
 }
 
 struct Budget {
@@ -94,14 +124,13 @@ impl Budget {
     }
 }
 
-/// An empty bare repository that borrows the objects of the project's copy.
+/// An empty bare repository of the same format as the project's copy.
 fn lay_out(dir: &Path, bare: &Path) -> io::Result<()> {
     for folder in ["objects/pack", "objects/info", "refs/heads"] {
         fs::create_dir_all(dir.join(folder))?;
     }
     fs::write(dir.join("HEAD"), "ref: refs/heads/none\n")?;
-    fs::copy(bare.join("config"), dir.join("config"))?;
-    fs::write(dir.join("objects/info/alternates"), format!("{}\n", bare.join("objects").display()))
+    fs::copy(bare.join("config"), dir.join("config")).map(drop)
 }
 
 /// Copies loose objects and packs; answers the names of the packs.
@@ -133,15 +162,23 @@ fn objects(inner: &Folder, into: &Path, known: &str, budget: &mut Budget) -> io:
     Ok(packs)
 }
 
+/// Takes one file over by a second link to it, which costs a fraction of a copy. The agent may still write
+/// to it then, but git checks what it reads, and a link to anywhere else is not a regular file.
 fn copy(from: &Folder, name: &OsStr, to: &Path, budget: &mut Budget) -> io::Result<()> {
-    if !matches!(from.kind(name)?, Kind::File { .. }) {
+    match from.link_to(name, to) {
+        Ok(()) => {}
+        // Another file system, or a rule about links to files of others.
+        Err(e) if matches!(Errno::from_io_error(&e), Some(Errno::XDEV | Errno::PERM | Errno::MLINK)) => {
+            let (file, size) = from.file(name)?;
+            io::copy(&mut file.take(size), &mut fs::File::create(to)?)?;
+        }
+        Err(e) => return Err(e),
+    }
+    let meta = fs::symlink_metadata(to)?;
+    if !meta.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "an object is not a regular file"));
     }
-    let (file, size) = from.file(name)?;
-    budget.spend(size)?;
-    let mut out = fs::File::create(to)?;
-    io::copy(&mut file.take(size), &mut out)?;
-    out.flush()
+    budget.spend(meta.len())
 }
 
 /// The commit the agent ended on: HEAD, or its own branch when HEAD never left `base`.

@@ -36,7 +36,7 @@ pub(crate) async fn salvage(
     copies.drop_ref(project, &saved).await?;
     let tree = tree_of(copies, project, &parent).await?;
     let list = copies.call(project, "ls-tree").args(["-r", "-z", &tree]).limit(256 << 20).run().await?;
-    let ignore = Ignore::start(copies.git(), &bare, &workspace, &copies.scratch("index"), &parent).await?;
+    let ignore = Ignore::start(copies.git(), &bare, &workspace)?;
     let message = message(fence, base);
     let import = copies.git().bare(&bare, "fast-import");
     let import = import.args(["--quiet", "--force", "--done", "--date-format=now"]);

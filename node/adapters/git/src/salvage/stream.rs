@@ -3,6 +3,7 @@
 use crate::hostile::{Folder, Kind};
 use crate::ignore::Ignore;
 use crate::view::View;
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -35,7 +36,9 @@ impl Leftover {
     /// hidden files of the parent as they were.
     pub fn write(mut self, pipe: &mut dyn Write) -> io::Result<()> {
         let root = Folder::open(&self.workspace)?;
-        let mut walk = Walk { entries: Vec::new(), left_out: Vec::new(), files: FILES, bytes: BYTES };
+        let tracked = tracked(&self.list);
+        let mut walk =
+            Walk { entries: Vec::new(), left_out: Vec::new(), files: FILES, bytes: BYTES, tracked };
         walk.folder(&root, b"", 0, &mut self.ignore, pipe)?;
         let mut message = self.message;
         if !walk.left_out.is_empty() {
@@ -71,6 +74,8 @@ struct Walk {
     left_out: Vec<Vec<u8>>,
     files: usize,
     bytes: u64,
+    /// Paths of the parent's files and of the folders they are in: no rule leaves those out.
+    tracked: HashSet<Vec<u8>>,
 }
 
 impl Walk {
@@ -90,7 +95,7 @@ impl Walk {
             if is_git_folder(&name) || matches!(kind, Ok(Kind::Other) | Err(_)) {
                 continue;
             }
-            if ignore.ignores(&full, matches!(kind, Ok(Kind::Folder))) {
+            if !self.tracked.contains(&full) && ignore.ignores(&full, matches!(kind, Ok(Kind::Folder))) {
                 continue;
             }
             match kind {
@@ -157,6 +162,17 @@ fn is_git_folder(name: &OsString) -> bool {
 
 fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
     if folder.is_empty() { name.to_vec() } else { [folder, b"/", name].concat() }
+}
+
+/// Every path of a tree, and every folder on the way to it.
+fn tracked(list: &[u8]) -> HashSet<Vec<u8>> {
+    let mut paths = HashSet::new();
+    for (_, _, path) in tree_entries(list) {
+        let folders = path.iter().enumerate().filter(|&(_, &b)| b == b'/').map(|(at, _)| path[..at].to_vec());
+        paths.extend(folders);
+        paths.insert(path.to_vec());
+    }
+    paths
 }
 
 fn tree_entries(list: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], &[u8])> {

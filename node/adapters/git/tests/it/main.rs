@@ -3,5 +3,6 @@
 
 mod checkout;
 mod forge;
+mod hostile;
 mod support;
 mod workspaces;

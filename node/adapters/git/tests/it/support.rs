@@ -95,6 +95,11 @@ pub fn git_fails(dir: &Path, args: &[&str]) -> String {
     String::from_utf8_lossy(&out.stderr).into_owned()
 }
 
+/// Runs git in `dir`, however it ends.
+pub fn git_anyway(dir: &Path, args: &[&str]) -> std::process::Output {
+    command(dir, args).output().unwrap()
+}
+
 fn command(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new("git");
     command.current_dir(dir).args(args);
