@@ -3,3 +3,5 @@
 
 mod conformance;
 mod escape;
+mod outlive;
+mod unprivileged;
