@@ -84,3 +84,28 @@ async fn a_feature_is_done_with_docker_and_git() {
 async fn merged(node: &TestNode, short: &str) -> String {
     node.task(short).await.patch.unwrap().merged.unwrap()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_becomes_a_merged_radicle_patch() {
+    let test = "a_task_becomes_a_merged_radicle_patch";
+    let (Some(image), Some(radicle)) = (parts::docker_image(test), parts::radicle(test)) else { return };
+    let forge = format!("backend = \"radicle\"\nradicle_bin = {radicle:?}\nlisten = \"127.0.0.1:0\"");
+    let node = TestNode::start(&Runs::Docker(image), &forge, "").await;
+    node.submit(&["T001"], TaskOptions::default()).await;
+    node.until("verdict", |e| e.what == "verified").await;
+    node.accept_ready().await;
+    node.until("ticked box", |e| e.what == "ticked").await;
+    let known = node.handle().snapshot(ikigai_wire::api::Filter::default()).await.unwrap().projects;
+    let repository = known[0].repository.clone();
+    let patch = node.task("T001").await.patch.unwrap().id.unwrap();
+    let show =
+        ["cob", "show", "--repo", &repository, "--type", "xyz.radicle.patch", "--object", patch.as_str()];
+    let rad = std::process::Command::new(radicle.join("rad"))
+        .args(show)
+        .env("RAD_HOME", node.home().join("radicle"))
+        .env("RAD_PASSPHRASE", "")
+        .output()
+        .unwrap();
+    let cob: serde_json::Value = serde_json::from_slice(&rad.stdout).unwrap();
+    assert_eq!(cob["state"]["status"], "merged", "{cob:#}");
+}

@@ -27,7 +27,11 @@ pub struct TestNode {
     pub folder: tempfile::TempDir,
     config: String,
     child: Option<Child>,
+    _turn: tokio::sync::MutexGuard<'static, ()>,
 }
+
+/// Whole nodes with containers and a browser share one small machine badly: one test at a time has one.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 impl TestNode {
     /// Makes folder and project and starts the node; its model follows the feature's script.
@@ -37,6 +41,7 @@ impl TestNode {
 
     /// The same with a script of the test's own.
     pub async fn scripted(runs: &Runs, forge: &str, more: &str, script: &Path) -> Self {
+        let turn = TURN.lock().await;
         let folder = tempfile::Builder::new().prefix("ikigai-e2e").tempdir().unwrap();
         project::make(&folder.path().join("project"));
         let executor = match runs {
@@ -54,7 +59,7 @@ impl TestNode {
             free_port(),
             script,
         );
-        let mut node = Self { folder, config, child: None };
+        let mut node = Self { folder, config, child: None, _turn: turn };
         node.up().await;
         node
     }

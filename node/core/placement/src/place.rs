@@ -152,7 +152,8 @@ mod tests {
 
     #[test]
     fn each_filter_names_itself() {
-        let cases: [(fn(&mut Candidate), Filter, &str); 7] = [
+        type Case = (fn(&mut Candidate), Filter, &'static str);
+        let cases: [Case; 7] = [
             (|c| c.alive = false, Filter::Liveness, "n1: is not alive"),
             (|c| c.cordoned = true, Filter::Cordoned, "n1: is cordoned"),
             (|c| c.adapters.clear(), Filter::Adapter, "n1: no adapter codex"),

@@ -247,11 +247,9 @@ impl World {
             Effect::Renewed { .. } | Effect::Refuse(_) => {
                 self.refused += u32::from(matches!(effect, Effect::Refuse(_)))
             }
-            Effect::Stop { fence, .. } => {
-                // A frozen node does not hear it: that is what the epoch is for.
-                if !self.faults || self.dice.one_in(2) {
-                    self.running.remove(&key(&fence));
-                }
+            // A frozen node does not hear it: that is what the epoch is for.
+            Effect::Stop { fence, .. } if !self.faults || self.dice.one_in(2) => {
+                self.running.remove(&key(&fence));
             }
             _ => {}
         }
