@@ -44,7 +44,8 @@ pub fn run(path: &Path, session: &Session<'_>, regenerate: bool) -> Vec<String> 
     let wrong: Vec<_> =
         steps.iter().zip(&results).filter(differs).map(|(s, got)| report(path, s, got)).collect();
     if !wrong.is_empty() && regenerate {
-        std::fs::write(path, rewritten(&text, &steps, &results)).unwrap();
+        let written = std::fs::write(path, rewritten(&text, &steps, &results));
+        written.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         return Vec::new();
     }
     wrong

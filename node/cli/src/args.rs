@@ -94,7 +94,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Config(config::Config),
     #[command(subcommand)]
-    Context(context::Context),
+    Context(context::ContextAction),
     Completion(completion::Completion),
     Man(man::Man),
     #[command(external_subcommand)]

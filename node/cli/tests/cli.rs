@@ -1,4 +1,5 @@
 //! The command against a node that pretends, over a real socket: every table, every error, every exit code.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "cli/scene.rs"]
 mod scene;

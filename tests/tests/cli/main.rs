@@ -1,4 +1,5 @@
 //! The command line's manual: each page of `tests/cli` is run against a node that pretends.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ikigai_http::{Api, ApiOptions, AuthOptions, Listener};
 use ikigai_ports::testsuite::fake_node::FakeNode;

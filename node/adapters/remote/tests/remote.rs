@@ -1,4 +1,5 @@
 //! The remote handle against a pretending node, over connections that break.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use futures::StreamExt;
 use ikigai_http::{Api, ApiOptions, AuthOptions, Listener, TokenHash};

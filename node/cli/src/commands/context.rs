@@ -16,7 +16,7 @@ use std::path::PathBuf;
 /// Which node the commands talk to
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example:\n  ikigai context ls\n  ikigai context use server")]
-pub(crate) enum Context {
+pub(crate) enum ContextAction {
     Ls(Ls),
     Use(Use),
     Add(Add),
@@ -88,7 +88,7 @@ impl Show for Row {
     }
 }
 
-impl Context {
+impl ContextAction {
     pub(crate) fn run(self, env: &Env) -> Outcome {
         let mut contexts = contexts::load()?;
         match self {

@@ -1,4 +1,5 @@
 //! The API over real sockets: who gets in, what is refused, what streams.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "api/served.rs"]
 mod served;
