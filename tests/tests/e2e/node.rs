@@ -177,6 +177,10 @@ impl Drop for TestNode {
         if std::thread::panicking() {
             eprintln!("--- the node's log\n{}", self.log_text());
         }
+        // The node first: one that lives starts the next agent behind the clean-up's back.
+        if let Some(child) = &mut self.child {
+            let _ = child.start_kill();
+        }
         leave_nothing(&self.home());
     }
 }
