@@ -47,7 +47,7 @@ pub(crate) async fn fill(
     if !workspace.is_dir() {
         return Err(PortError::NotFound(format!("workspace of {fence}")));
     }
-    let known = fs::read_to_string(begun_with(copies.layout(), &workspace)).unwrap_or_default();
+    let known = fs::read_to_string(begun_with(&workspace)).unwrap_or_default();
     let (dir, bare) = (copies.scratch("quarantine"), copies.path(project));
     let branch = crate::names::branch(&fence.attempt.task);
     let base = base.0.clone();

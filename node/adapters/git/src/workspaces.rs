@@ -123,7 +123,7 @@ fn remove(copies: &Copies, fence: &Fence) -> io::Result<()> {
         Err(e) => return Err(e),
         Ok(()) => delete(&aside)?,
     }
-    let _ = fs::remove_file(begun_with(copies.layout(), &path));
+    let _ = fs::remove_file(begun_with(&path));
     if let Some(task) = path.parent() {
         // Fails when another attempt of the task has a workspace, as it should.
         let _ = fs::remove_dir(task);

@@ -196,6 +196,7 @@ impl Forge for RadicleForge {
 
     async fn list(&self, project: &ProjectId) -> PortResult<Vec<Patch>> {
         let known = project::get(self, project)?;
+        let _held = self.copies.hold(project).await?;
         patch::list(self, project, &known).await
     }
 }

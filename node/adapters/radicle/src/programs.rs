@@ -91,6 +91,7 @@ impl Programs {
     pub fn node(&self) -> tokio::process::Command {
         let mut command = self.git.clean(self.folder.join("radicle-node"));
         command.env("PATH", self.path()).env("RAD_HOME", self.home.path()).env("RAD_PASSPHRASE", "");
+        command.env(crate::process::MARK, self.home.path());
         command.args(["--force", "--log-level", "warn"]);
         command
     }

@@ -116,7 +116,7 @@ impl Drop for Supervisor {
 
 /// Ends a node an earlier process of ours left; one that is not ours is left alone and reported.
 async fn clear_left_over(home: &Home, control: &Control) -> PortResult<()> {
-    if let Some(process) = Process::noted(&home.process()) {
+    for process in Process::noted(&home.process(), home.path()) {
         tracing::info!("ending the Radicle node of an earlier run");
         process.end().await.map_err(|e| PortError::failed("ending the Radicle node of an earlier run", e))?;
     }
@@ -155,6 +155,7 @@ fn launch(shared: &Shared) -> std::io::Result<Child> {
     let log = std::fs::File::create(shared.home.log())?;
     let mut command = shared.programs.node();
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    Process::will_start(&shared.home.process())?;
     let child = command.kill_on_drop(true).process_group(0).spawn()?;
     if let Some(process) = child.id().and_then(Process::of) {
         process.note(&shared.home.process())?;

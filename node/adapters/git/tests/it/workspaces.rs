@@ -224,6 +224,33 @@ async fn the_copy_never_moves_back() {
 }
 
 #[tokio::test]
+async fn a_long_history_is_cut_and_work_on_it_is_collected_all_the_same() {
+    let (world, _) = World::new(&[("a", "1\n")]).await;
+    let checkout = world.checkout();
+    let mut stream = String::from("reset refs/heads/main\nfrom refs/heads/main^0\n\n");
+    for n in 0..1500 {
+        stream.push_str(&format!("commit refs/heads/main\ncommitter A <a@b> {n} +0000\ndata 2\nc\nM 644 inline n\ndata <<E\n{n}\nE\n"));
+    }
+    let mut command = std::process::Command::new("git");
+    command.current_dir(&checkout).args(["fast-import", "--quiet", "--force"]);
+    let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), stream.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+    git(&checkout, &["reset", "-q", "--hard"]);
+    let base = world.spaces.import(&world.project, &checkout, None).await.unwrap();
+    let fence = fence("p.T10", 1, 1);
+    let space = world.create(&fence, &base).await;
+    assert_eq!(git(&space, &["rev-list", "--count", "HEAD"]), "1000");
+    assert_eq!(git(&space, &["status", "--porcelain"]), "");
+    git(&space, &["fsck", "--strict"]);
+    write(&space, "a", "2\n");
+    commit_all(&space, "on a cut history");
+    let change = world.spaces.collect(&world.project, &fence, &base, &world.signer).await.unwrap().unwrap();
+    assert_eq!(change.files, ["a"]);
+    assert_eq!(git(&world.bare(), &["rev-list", "--count", &change.head.0]), "1502");
+}
+
+#[tokio::test]
 async fn what_is_not_a_project_is_said_plainly() {
     let (world, _) = World::new(&[("a", "1\n")]).await;
     let empty = world.dir.path().join("empty");

@@ -44,13 +44,36 @@ async fn what_an_earlier_run_left_is_ended_and_nothing_else() {
     let node = Node::new(&bin, 12);
     let forge = node.start().await;
     forge.address().await.unwrap();
-    let [first] = node.processes()[..] else { panic!() };
-    // As after kill -9 of this program: nobody ends the Radicle node.
-    std::mem::forget(forge);
+    forge.stop().await;
+    drop(forge);
+    // As after kill -9 of this program: its Radicle node runs, its note is there, nobody looks after it.
+    let mut left = orphan(&node);
+    let first = i32::try_from(left.id().unwrap()).unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{first}/stat")).unwrap();
+    let began = stat.rsplit_once(')').unwrap().1.split_ascii_whitespace().nth(19).unwrap().to_owned();
+    std::fs::write(node.home().join("ikigai/node.pid"), format!("{{\"pid\":{first},\"began\":{began}}}"))
+        .unwrap();
+    let mut bystander = tokio::process::Command::new("sleep").arg("60").kill_on_drop(true).spawn().unwrap();
     let again = node.start().await;
     again.address().await.unwrap();
-    assert!(!node.processes().contains(&first), "the one that was left is ended");
+    assert!(left.try_wait().unwrap().is_some(), "the one that was left is ended");
+    assert!(bystander.try_wait().unwrap().is_none());
     again.stop().await;
+    // A note on a process whose number someone else has by now ends nobody.
+    let pid = bystander.id().unwrap();
+    std::fs::write(node.home().join("ikigai/node.pid"), format!("{{\"pid\":{pid},\"began\":1}}")).unwrap();
+    let third = node.start().await;
+    third.address().await.unwrap();
+    assert!(bystander.try_wait().unwrap().is_none());
+    third.stop().await;
+}
+
+/// A `radicle-node` on the home of `node` that nobody supervises.
+fn orphan(node: &Node) -> tokio::process::Child {
+    let mut command = tokio::process::Command::new(node.bin.join("radicle-node"));
+    command.arg("--force").env("RAD_HOME", node.home()).env("RAD_PASSPHRASE", "");
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    command.kill_on_drop(true).spawn().unwrap()
 }
 
 #[tokio::test]
@@ -59,15 +82,7 @@ async fn a_strangers_node_on_our_home_is_left_alone() {
     let node = Node::new(&bin, 13);
     let forge = node.start().await;
     forge.stop().await;
-    let mut stranger = tokio::process::Command::new(bin.join("radicle-node"))
-        .args(["--force"])
-        .env("RAD_HOME", node.home())
-        .env("RAD_PASSPHRASE", "")
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+    let mut stranger = orphan(&node);
     let began = Instant::now();
     let refused = loop {
         match RadicleForge::start(node.options()).await {

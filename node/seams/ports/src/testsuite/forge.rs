@@ -23,11 +23,14 @@ pub struct Scene<'a> {
 
 /// Runs all of it, one after the other on one project.
 pub async fn suite(scene: &Scene<'_>) {
-    let base = scene.workspaces.import(&scene.project, scene.checkout, None).await.unwrap();
+    scene.workspaces.import(&scene.project, scene.checkout, None).await.unwrap();
     let adopted = scene.forge.adopt(&scene.project, scene.checkout).await.unwrap();
     let again = scene.forge.adopt(&scene.project, scene.checkout).await.unwrap();
     assert_eq!(adopted, again, "adopting again finds the same project");
     assert!(!adopted.id.is_empty() && !adopted.branch.is_empty());
+    // The person goes on meanwhile: what they commit is built on, and published with the first merge.
+    git(scene.checkout, &["commit", "-q", "--allow-empty", "-m", "by the person"]).await;
+    let base = scene.workspaces.import(&scene.project, scene.checkout, None).await.unwrap();
     let one = opens(scene, &base).await;
     let two = patch(scene, "T002", 1, &base, "a", "two\n").await;
     talks(scene, &one.1).await;
