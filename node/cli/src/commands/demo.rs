@@ -95,7 +95,7 @@ impl Demo {
     async fn all(&self, place: &Place) -> Outcome {
         let programs = programs::find()?;
         let mut progress = Progress { started: Instant::now(), step: 0 };
-        eprintln!("The demo takes about two minutes. It needs no account and no key.");
+        eprintln!("The demo takes one to two minutes. It needs no account and no key.");
         let model = node::model();
         eprintln!("{}", model.words());
 
