@@ -5,6 +5,7 @@
 
 mod store;
 pub mod sync;
+mod tree;
 mod writer;
 
 pub use store::SledStore;

@@ -1,7 +1,7 @@
 //! The one thread that writes: a group of batches is applied, flushed and synced together.
 
-use crate::store::{Applied, as_port_error, encode, version};
 use crate::sync::Syncer;
+use crate::tree::{Tree, as_port_error};
 use ikigai_ports::group::Flush;
 use ikigai_ports::store::resolve::Writes;
 use ikigai_ports::store::{Batch, Watchers, resolve};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 #[derive(Debug)]
 pub(crate) struct Writer {
-    tree: Arc<Applied>,
+    tree: Arc<Tree>,
     watchers: Arc<Watchers>,
     syncer: Box<dyn Syncer>,
     folder: PathBuf,
@@ -21,7 +21,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new(
-        tree: Arc<Applied>,
+        tree: Arc<Tree>,
         watchers: Arc<Watchers>,
         syncer: Box<dyn Syncer>,
         folder: PathBuf,
@@ -33,31 +33,16 @@ impl Writer {
     fn decide(&self, batch: Batch, group: &mut Writes) -> PortResult<()> {
         let writes = resolve(batch, |key| match group.get(key) {
             Some(written) => Ok(written.as_ref().map(|entry| entry.version)),
-            None => {
-                let stored = self.tree.read(|tree| tree.get(key))?;
-                stored.map(|stored| version(&stored)).transpose()
-            }
+            None => self.tree.version(key),
         })?;
         group.extend(writes);
         Ok(())
     }
 
-    /// Applies the writes of a group. One batch, because sled seals each with its own pass over the log.
-    fn apply(&self, writes: &Writes) -> PortResult<()> {
-        let mut batch = sled::Batch::default();
-        for (key, entry) in writes {
-            match entry {
-                Some(entry) => batch.insert(key.as_slice(), encode(entry)),
-                None => batch.remove(key.as_slice()),
-            }
-        }
-        self.tree.write(|tree| tree.apply_batch(batch))
-    }
-
     /// Puts what was applied on the disk.
     fn make_durable(&mut self) -> PortResult<()> {
         self.syncer.sync_new(&self.folder).map_err(|e| as_port_error(e.into()))?;
-        self.tree.read(|tree| tree.flush())?;
+        self.tree.flush()?;
         self.syncer.sync(&self.folder).map_err(|e| as_port_error(e.into()))
     }
 
@@ -83,7 +68,7 @@ impl Flush for Writer {
         let answers: Vec<PortResult<()>> =
             batches.into_iter().map(|batch| self.decide(batch, &mut group)).collect();
         if !group.is_empty()
-            && let Err(error) = self.apply(&group).and_then(|()| self.make_durable())
+            && let Err(error) = self.tree.apply(&group).and_then(|()| self.make_durable())
         {
             let why = format!("{}; start the node again", error.chain());
             tracing::error!(error = why, "the store could not be made durable");
@@ -91,6 +76,7 @@ impl Flush for Writer {
             self.broken = Some(why);
             return refusals;
         }
+        self.tree.show();
         self.watchers.tell(group.keys().map(Vec::as_slice));
         answers
     }
