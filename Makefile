@@ -40,7 +40,7 @@ setup-tests: ## The same and a browser, for tests
 
 build: ## The program `ikigai` (about 5 min the first time)
 	@[[ -x $(BIN) ]] || echo "[build] compiling ikigai, about 5 min on two cores …" >&2
-	@cargo build --locked -p ikigai-cli
+	@cargo build --locked -p ikigai-cli -p ikigai-agentd
 	@echo "[build] $(BIN)" >&2
 
 image: ## The image that agents run in
