@@ -31,7 +31,7 @@ async fn an_ordinary_users_node_keeps_them_too() {
     test.args(["conformance::", "escape::nothing_gets_out", "--nocapture", "--test-threads=1"]);
     let output = test.env(super::escape::FOLDER, &probes).output().await.unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("4 passed"), "{text}");
+    assert!(output.status.success() && text.contains("5 passed"), "{text}");
     assert!(
         text.contains("missing: ") && text.contains("a user of its own"),
         "it says what it cannot hold: {text}"

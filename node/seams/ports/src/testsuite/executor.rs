@@ -19,7 +19,7 @@ mod life;
 mod output;
 
 /// No case takes this long unless something hangs.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What a backend brings to its suite.
 #[derive(Debug, Clone)]

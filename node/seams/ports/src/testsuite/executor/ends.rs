@@ -8,9 +8,11 @@ pub(super) async fn exit_codes_are_the_first_processs(bench: &Bench) {
         let (_, exit) = bench.script(&format!("code{code}"), &format!("(exit 99); exit {code}")).await;
         assert_eq!((exit.code, exit.out_of_memory), (code, false));
     }
-    let id = bench.launch(&bench.spec("later", "sleep 0.4; exit 5")).await;
+    let (spec, folder) = bench.with_folder("later", "while [ ! -e /work/go ]; do sleep 0.02; done; exit 5");
+    let id = bench.launch(&spec).await;
     let dropped = tokio::time::timeout(std::time::Duration::from_millis(50), bench.first.wait(&id)).await;
     assert!(dropped.is_err(), "it waits for the end");
+    std::fs::write(folder.join("go"), "").unwrap();
     let (a, b) = tokio::join!(bench.first.wait(&id), bench.second.wait(&id));
     assert_eq!(a.unwrap().code, 5, "a dropped wait stopped nothing");
     assert_eq!(b.unwrap(), bench.first.wait(&id).await.unwrap(), "and the answer stays the same");
