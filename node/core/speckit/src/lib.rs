@@ -6,6 +6,8 @@
 //!
 //! Start reading at [`parse`], then [`Graph::build`]; [`tick`] and [`append_task`] write.
 
+#![deny(missing_docs)]
+
 mod append;
 mod assemble;
 mod deps;

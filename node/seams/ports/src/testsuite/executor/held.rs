@@ -21,8 +21,9 @@ pub(super) async fn it_has_no_rights(bench: &Bench) {
     assert!(lines.contains(&"GIVEN=as given".to_owned()), "{lines:?}");
     // An image may set a language of its own.
     let env = lines.iter().skip(11).filter_map(|l| l.split_once('=')).map(|(key, _)| key);
-    let odd: Vec<_> =
-        env.filter(|k| !["GIVEN", "PATH", "LANG", "HOSTNAME", "HOME", "PWD", "SHLVL", "_"].contains(k)).collect();
+    let odd: Vec<_> = env
+        .filter(|k| !["GIVEN", "PATH", "LANG", "HOSTNAME", "HOME", "PWD", "SHLVL", "_"].contains(k))
+        .collect();
     assert!(odd.is_empty(), "of the node's environment nothing comes along: {odd:?}");
 }
 
