@@ -75,6 +75,7 @@ pub(crate) fn task(task: &TaskView, now: Timestamp) -> Vec<String> {
         ("epoch", task.epoch.to_string()),
         ("used", used(task)),
         ("limits", limits(task)),
+        ("exposed", task.attempts.last().map(|a| a.isolation_missing.join("; ")).unwrap_or_default()),
         ("submitted", format!("{} ago", age(task.submitted_at, now))),
     ];
     fields.retain(|(_, value)| !value.is_empty());
@@ -131,9 +132,7 @@ fn attempts(task: &TaskView) -> Table {
 
 fn detail(attempt: &AttemptView) -> String {
     let salvage = attempt.salvage.as_ref().map(|s| format!("saved as {s}"));
-    let missing = Some(attempt.isolation_missing.join(", ")).filter(|m| !m.is_empty());
-    let missing = missing.map(|m| format!("not isolated: {m}"));
-    [attempt.detail.clone(), salvage, missing].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    [attempt.detail.clone(), salvage].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// One row per node: chosen, scored, or refused and why.
@@ -182,7 +181,7 @@ impl Show for NodeView {
 
     fn head(wide: bool) -> Vec<&'static str> {
         let narrow = ["NODE", "STATE", "AGE", "CPU", "MEMORY", "DISK", "SLOTS", "TAGS"];
-        let more = ["ID", "VERSION", "EXECUTOR", "ADAPTERS", "PROVIDERS", "NOT-ISOLATED"];
+        let more = ["ID", "VERSION", "EXECUTOR", "ADAPTERS", "PROVIDERS", "EXPOSED"];
         if wide { [&narrow[..], &more[..]].concat() } else { narrow.to_vec() }
     }
 
@@ -202,7 +201,7 @@ impl Show for NodeView {
         ];
         if wide {
             let (adapters, providers) = (self.adapters.join(","), self.providers.join(","));
-            let missing = self.isolation_missing.join(",");
+            let missing = self.isolation_missing.join("; ");
             row.extend([
                 self.id.short(),
                 self.version.clone(),
@@ -228,7 +227,7 @@ pub(crate) fn node(node: &NodeView, now: Timestamp) -> Vec<String> {
         )
     };
     let work = if node.cordoned { "takes no new work" } else { "takes work" };
-    let missing = node.isolation_missing.join(", ");
+    let missing = node.isolation_missing.join("; ");
     let mut fields = vec![
         ("id", node.id.to_string()),
         ("state", format!("{}, {work}, seen {} ago", node.liveness, age(node.observed_at, now))),
@@ -238,7 +237,7 @@ pub(crate) fn node(node: &NodeView, now: Timestamp) -> Vec<String> {
         ("free", amounts(&node.free)),
         ("tags", node.tags.to_string()),
         ("executor", node.executor.clone()),
-        ("isolation", if missing.is_empty() { String::new() } else { format!("lacks {missing}") }),
+        ("exposed", missing),
         ("adapters", node.adapters.join(", ")),
         ("providers", node.providers.join(", ")),
     ];

@@ -16,3 +16,5 @@ mod local;
 mod steer;
 #[path = "cli/tables.rs"]
 mod tables;
+#[path = "cli/terminal.rs"]
+mod terminal;

@@ -5,6 +5,7 @@ use crate::clean::clean;
 use crate::completion::tasks;
 use crate::env::Env;
 use crate::run::Outcome;
+use crate::wait::Board;
 use crate::{resolve, views, wait};
 use clap::{Args, Subcommand};
 use clap_complete::ArgValueCandidates;
@@ -189,16 +190,21 @@ impl Accept {
         for task in &found {
             done.push(node.command(&task.id, Command::Accept { force: self.force }).await?);
         }
+        let mut good = true;
         if self.waiting.wait {
             let ids: Vec<_> = found.iter().map(|t| t.id.clone()).collect();
-            let over = |t: &TaskView| t.state != "review" && wait::is_settled(t);
-            done = wait::until(&*node, &ids, self.waiting.timeout.map(|s| s.0), over).await?;
+            let verdict = |board: &Board<'_>, t: &TaskView| match t.state.as_str() {
+                "review" => None,
+                "accepted" => Some(true),
+                _ => board.outcome(t).map(|_| false),
+            };
+            (done, good) = wait::until(&*node, &ids, self.waiting.timeout.map(|s| s.0), verdict).await?;
         }
         match &done[..] {
             [task] => env.out.one(task, || vec![merged(task)])?,
             _ => env.out.list(done, env.now())?,
         }
-        Ok(0)
+        Ok(u8::from(!good))
     }
 }
 

@@ -5,6 +5,7 @@ use crate::completion::tasks;
 use crate::env::Env;
 use crate::resolve;
 use crate::run::Outcome;
+use crate::wait::Board;
 use crate::{views, wait};
 use clap::Args;
 use clap_complete::ArgValueCandidates;
@@ -116,23 +117,25 @@ async fn act(env: &Env, which: &Which, verb: &str, command: &Command) -> Outcome
     for task in &tasks {
         done.push(node.command(&task.id, command.clone()).await?);
     }
+    let mut good = true;
     if which.waiting.wait {
         let ids: Vec<_> = done.iter().map(|t| t.id.clone()).collect();
         let limit = which.waiting.timeout.map(|s| s.0);
-        done = wait::until(&*node, &ids, limit, |t| reached(command, t)).await?;
+        (done, good) = wait::until(&*node, &ids, limit, |board, t| reached(command, board, t)).await?;
     }
     show(env, done)?;
-    Ok(0)
+    Ok(u8::from(!good))
 }
 
 /// Whether what `command` is for came true, or cannot any more.
-fn reached(command: &Command, task: &TaskView) -> bool {
+fn reached(command: &Command, board: &Board<'_>, task: &TaskView) -> Option<bool> {
     let aim = match command {
+        Command::Stop => "cancelled",
         Command::Pause => "paused",
         Command::Resume => "running",
-        _ => return wait::is_settled(task),
+        _ => return board.outcome(task),
     };
-    task.state == aim || wait::is_settled(task)
+    if task.state == aim { Some(true) } else { board.outcome(task).map(|_| false) }
 }
 
 /// One task as itself, several as a list.

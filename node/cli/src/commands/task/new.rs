@@ -102,8 +102,7 @@ impl New {
 
     async fn settled(&self, node: &dyn NodeHandle, env: &Env, answer: &SubmitView) -> Outcome {
         let limit = self.waiting.timeout.map(|s| s.0);
-        let tasks = wait::until(node, &answer.accepted, limit, wait::is_settled).await?;
-        let good = tasks.iter().all(wait::is_good);
+        let (tasks, good) = wait::until(node, &answer.accepted, limit, |board, t| board.outcome(t)).await?;
         if env.out.for_people() {
             env.out.list(tasks, env.now())?;
         }

@@ -5,7 +5,7 @@ use crate::env::Env;
 use crate::human::Span;
 use crate::resolve;
 use crate::run::Outcome;
-use crate::wait;
+use crate::wait::{self, Board};
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 use ikigai_wire::api::TaskView;
@@ -36,12 +36,12 @@ impl Wait {
         for name in &self.tasks {
             ids.push(resolve::task(&*node, env, name).await?.id);
         }
-        let wanted = |t: &TaskView| self.state.as_ref().is_some_and(|s| *s == t.state);
-        let over = |t: &TaskView| ["accepted", "cancelled"].contains(&t.state.as_str());
-        let stuck = |t: &TaskView| if self.state.is_some() { over(t) } else { wait::is_settled(t) };
-        let limit = self.timeout.map(|s| s.0);
-        let done = wait::until(&*node, &ids, limit, |t| wanted(t) || stuck(t)).await?;
-        let good = done.iter().all(|t| if self.state.is_some() { wanted(t) } else { wait::is_good(t) });
+        let verdict = |board: &Board<'_>, t: &TaskView| match &self.state {
+            None => board.outcome(t),
+            Some(state) if *state == t.state => Some(true),
+            Some(_) => Some(false).filter(|_| ["accepted", "cancelled"].contains(&t.state.as_str())),
+        };
+        let (done, good) = wait::until(&*node, &ids, self.timeout.map(|s| s.0), verdict).await?;
         super::act::show(env, done)?;
         Ok(u8::from(!good))
     }

@@ -1,0 +1,83 @@
+//! What a terminal gets and a pipe does not: harmless text, lines that fit, a picture drawn in place.
+
+use crate::scene::Scene;
+use rustix::fs::OFlags;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::process::Child;
+
+/// A terminal of 70 columns and 24 lines with the program in it.
+struct Terminal {
+    screen: File,
+    child: Child,
+}
+
+impl Terminal {
+    fn start(scene: &Scene, line: &str) -> Self {
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&ours).unwrap();
+        unlockpt(&ours).unwrap();
+        let size = Winsize { ws_row: 24, ws_col: 70, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&ours, size).unwrap();
+        let name = ptsname(&ours, Vec::new()).unwrap();
+        let theirs: OwnedFd =
+            rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, rustix::fs::Mode::empty()).unwrap();
+        let child = scene.command(line).stdout(theirs).spawn().unwrap();
+        Self { screen: File::from(ours), child }
+    }
+
+    /// All that was written until the program ended.
+    fn to_end(mut self) -> String {
+        let mut bytes = Vec::new();
+        // The other end of a terminal that is closed is an error, not an end.
+        let _ = self.screen.read_to_end(&mut bytes);
+        self.child.wait().unwrap();
+        String::from_utf8(bytes).unwrap().replace("\r\n", "\n")
+    }
+
+    /// What is written until `wanted` is in it.
+    fn until(&mut self, wanted: &str) -> String {
+        let mut text = String::new();
+        let mut bytes = [0; 4096];
+        while !text.contains(wanted) {
+            let n = self.screen.read(&mut bytes).unwrap();
+            text.push_str(&String::from_utf8_lossy(&bytes[..n]));
+        }
+        text
+    }
+}
+
+#[test]
+fn logs_cannot_move_the_cursor_or_turn_the_text_around() {
+    let scene = Scene::shop();
+    let terminal = Terminal::start(&scene, "task logs T003 --from 3").to_end();
+    assert_eq!(terminal, "red evil done\n");
+    let pipe = scene.run("task logs T003 --from 3");
+    assert!(pipe.contains("\u{1b}[31mred"), "a pipe gets the bytes as they are: {pipe:?}");
+}
+
+#[test]
+fn lines_fit_the_terminal() {
+    let scene = Scene::shop();
+    let shown = Terminal::start(&scene, "task ls -o wide").to_end();
+    assert_eq!(shown.lines().count(), 8);
+    assert!(shown.lines().all(|l| l.chars().count() <= 70), "{shown}");
+    assert!(shown.contains('~') && !shown.contains('\u{1b}'), "{shown}");
+}
+
+#[test]
+fn watching_draws_in_place_until_ctrl_c() {
+    let scene = Scene::shop();
+    let mut terminal = Terminal::start(&scene, "task ls --watch");
+    let first = terminal.until("2 waiting");
+    assert!(!first.contains("\u{1b}[9A"), "nothing is there yet to be drawn over: {first:?}");
+    scene.fake.turn("T003", "review", "T003 can be reviewed");
+    let next = terminal.until("3 review");
+    assert!(next.contains("\u{1b}[9A"), "{next:?}");
+    let pid = rustix::process::Pid::from_child(&terminal.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(terminal.child.wait().unwrap().code(), Some(130));
+}
