@@ -1,7 +1,7 @@
 //! A node handle over HTTP: what the command line talks through.
 //!
 //! Knows how to reach a node by its Unix socket or by loopback HTTP with a token, and how to go on after a
-//! break; deliberately knows nothing of what tasks mean. Start reading at [`node`], then [`resume`].
+//! break; deliberately knows nothing of what tasks mean. Start reading at [`node`], then `resume`.
 #![deny(missing_docs)]
 
 pub mod node;

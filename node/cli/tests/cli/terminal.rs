@@ -30,7 +30,7 @@ impl Terminal {
     }
 
     /// All that was written until the program ended.
-    fn to_end(mut self) -> String {
+    fn read_out(mut self) -> String {
         let mut bytes = Vec::new();
         // The other end of a terminal that is closed is an error, not an end.
         let _ = self.screen.read_to_end(&mut bytes);
@@ -53,7 +53,7 @@ impl Terminal {
 #[test]
 fn logs_cannot_move_the_cursor_or_turn_the_text_around() {
     let scene = Scene::shop();
-    let terminal = Terminal::start(&scene, "task logs T003 --from 3").to_end();
+    let terminal = Terminal::start(&scene, "task logs T003 --from 3").read_out();
     assert_eq!(terminal, "red evil done\n");
     let pipe = scene.run("task logs T003 --from 3");
     assert!(pipe.contains("\u{1b}[31mred"), "a pipe gets the bytes as they are: {pipe:?}");
@@ -62,7 +62,7 @@ fn logs_cannot_move_the_cursor_or_turn_the_text_around() {
 #[test]
 fn lines_fit_the_terminal() {
     let scene = Scene::shop();
-    let shown = Terminal::start(&scene, "task ls -o wide").to_end();
+    let shown = Terminal::start(&scene, "task ls -o wide").read_out();
     assert_eq!(shown.lines().count(), 8);
     assert!(shown.lines().all(|l| l.chars().count() <= 70), "{shown}");
     assert!(shown.contains('~') && !shown.contains('\u{1b}'), "{shown}");

@@ -2,7 +2,7 @@
 //!
 //! Knows paths, headers and who may call; deliberately knows nothing of how a node does what it is asked:
 //! it speaks to a [`NodeHandle`](ikigai_ports::NodeHandle) and to nothing else. No request reaches a handler
-//! before [`guard`] let it through. Start reading at [`api`], then [`guard`], then [`routes`].
+//! before [`guard`] let it through. Start reading at [`api`], then [`guard`], then `routes`.
 #![deny(missing_docs)]
 
 pub mod api;
