@@ -71,7 +71,7 @@ pub enum EditorError {
         /// The last lines of its log.
         log: String,
     },
-    /// [`STREAMS`] are open.
+    /// `STREAMS` are open.
     #[error("256 streams to the editor are open; close some tabs")]
     TooMany,
 }

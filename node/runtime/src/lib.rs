@@ -1,8 +1,8 @@
 //! Drivers that feed the machines and carry out their effects.
 //!
 //! Knows how decisions become acts: persist first, then act, then feed back what came of it. Deliberately
-//! knows no vendor and no surface: it holds ports only. Start reading at [`owner`] (the loop that owns
-//! tasks), then [`host`] (the side that runs attempts), then [`handle`] (what surfaces ask).
+//! knows no vendor and no surface: it holds ports only. Start reading at `owner` (the loop that owns
+//! tasks), then `host` (the side that runs attempts), then [`handle`] (what surfaces ask).
 
 mod chores;
 pub mod handle;

@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-/// The most bytes that wait for a flush, in steps of [`STEP`]; further callers wait for room.
+/// The most bytes that wait for a flush, in steps of `STEP`; further callers wait for room.
 pub const MAX_WAITING_BYTES: usize = 32 << 20;
 
 /// What even the smallest request counts, so that their number is bounded too.

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 /// * `append` is idempotent by number: lines at or below the last number kept are dropped, so a source may
 ///   replay everything after a break. A first line beyond last + 1 is kept and the hole is recorded as one
 ///   [`Stream::Gap`] line per missing range, never passed over in silence. The gap line has the first missing
-///   number and stands for all of the range; what is decided here is decided by [`admit`] for all backends.
+///   number and stands for all of the range; what is decided here is decided by [`admit()`] for all backends.
 /// * What breaks the rules (numbers that do not rise, a line longer than [`MAX_LINE`], an append heavier than
 ///   [`MAX_APPEND`]) is refused whole.
 /// * Bytes that were torn by a crash are cut off on open; answered lines never are.
