@@ -60,9 +60,15 @@ pub(crate) async fn take(
 ) -> PortResult<()> {
     std::fs::write(quarantine.dir.join("refs/heads/head"), format!("{head}\n"))
         .map_err(|e| PortError::failed("writing to the quarantine", e))?;
-    let fetch = copies.call(project, "fetch").setting("fetch.fsckObjects", "true");
-    let fetch = fetch.args(["--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"]);
-    let answer = fetch.arg(&quarantine.dir).arg(format!("+refs/heads/head:{into}")).answer().await?;
+    let answer = copies.fetch(project, &quarantine.dir, &[&format!("+refs/heads/head:{into}")], true).await?;
+    let ours = ["No space left", "unable to write", "Unable to create", "cannot lock ref", "Cannot allocate"];
+    if answer.code != 0 && ours.iter().any(|fault| answer.stderr.contains(fault)) {
+        // Nothing is said of the agent's work: the same call may do once the disk is well.
+        return answer
+            .good()
+            .map(drop)
+            .map_err(|e| PortError::unavailable("the node's copy of the project", e));
+    }
     if answer.code != 0 {
         let text: String =
             answer.stderr.chars().filter(|c| !c.is_control() || *c == '\n').take(600).collect();

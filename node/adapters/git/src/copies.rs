@@ -1,11 +1,12 @@
 //! The node's bare copies of its projects: what every other part of this crate reads and writes.
 
-use crate::command::{Call, Git};
+use crate::command::{Answer, Call, Git, GitError};
 use crate::commit::{checked, is_object_id};
 use crate::names::Layout;
 use ikigai_ports::workspace::Commit;
 use ikigai_ports::{PortError, PortResult};
 use ikigai_types::ProjectId;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -198,7 +199,8 @@ impl Copies {
     ) -> PortResult<()> {
         let zero = "0".repeat(new.0.len());
         let old = old.map_or(Ok(zero.as_str()), checked)?;
-        let answer = self.call(project, "update-ref").args([name, checked(new)?, old]).answer().await?;
+        let args = [name, checked(new)?, old];
+        let answer = self.patiently(|| self.call(project, "update-ref").args(args)).await?;
         if answer.code != 0 && answer.stderr.contains("cannot lock ref") {
             return Err(PortError::Conflict(format!("{name} was moved by someone else; read it again")));
         }
@@ -211,7 +213,30 @@ impl Copies {
     /// # Errors
     /// When git cannot.
     pub async fn drop_ref(&self, project: &ProjectId, name: &str) -> PortResult<()> {
-        self.call(project, "update-ref").args(["-d", name]).run().await?;
+        self.patiently(|| self.call(project, "update-ref").args(["-d", name])).await?.good()?;
         Ok(())
+    }
+
+    /// Fetches `refs` from the repository at `source`, which may be anybody's: each object is checked. For
+    /// a checkout of the person's, whose old commits may not pass, `strict` is off.
+    ///
+    /// # Errors
+    /// [`GitError`] when the fetch could not be made at all.
+    pub async fn fetch(
+        &self,
+        project: &ProjectId,
+        source: impl AsRef<OsStr>,
+        refs: &[&str],
+        strict: bool,
+    ) -> Result<Answer, GitError> {
+        let fetch = || {
+            let call = self
+                .call(project, "fetch")
+                .setting("fetch.fsckObjects", if strict { "true" } else { "false" });
+            let call = call.args(["--quiet", "--no-tags", "--prune", "--no-write-fetch-head"]);
+            let call = call.env("GIT_ALLOW_PROTOCOL", "file:https:ssh").arg("--no-auto-maintenance");
+            call.arg("--").arg(source.as_ref()).args(refs)
+        };
+        self.patiently(fetch).await
     }
 }

@@ -16,6 +16,7 @@ mod ignore;
 mod import;
 pub mod merge;
 pub mod names;
+mod patience;
 mod quarantine;
 mod salvage;
 pub mod signature;

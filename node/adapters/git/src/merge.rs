@@ -63,7 +63,9 @@ pub async fn behind(
         return Ok(());
     }
     Err(PortError::Conflict(format!(
-        "{commit} does not contain all of branch `{branch}`; in the checkout run: git pull --rebase, then try again"
+        "{commit} does not contain all of branch `{branch}`; \
+         in the checkout run: git pull --rebase {} {branch}, then try again",
+        copies.path(project).display()
     )))
 }
 

@@ -3,8 +3,8 @@
 use crate::cob::{self, Cob};
 use crate::forge::RadicleForge;
 use crate::home::replace;
+use ikigai_git::Standing;
 use ikigai_git::names::ref_part;
-use ikigai_git::{GitError, Standing};
 use ikigai_ports::forge::{ForgeProject, Patch, PatchText};
 use ikigai_ports::{PortError, PortResult};
 use ikigai_types::{Change, Commit, Fence, PatchId, ProjectId};
@@ -166,14 +166,13 @@ async fn published(
     known: &ForgeProject,
 ) -> PortResult<Option<Commit>> {
     let into = format!("{FETCHED}{}", known.branch);
-    let fetch = forge.copies.call(project, "fetch").setting("fetch.fsckObjects", "true");
-    let fetch = fetch.args(["--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"]);
-    let fetch = fetch.arg(forge.home.storage(&known.id)).arg(format!("+refs/heads/{}:{into}", known.branch));
-    match fetch.run().await {
-        Err(GitError::Exit { complaint, .. }) if complaint.contains("couldn't find remote ref") => Ok(None),
-        Err(error) => Err(error.into()),
-        Ok(_) => forge.copies.resolve(project, &into).await,
+    let refs = format!("+refs/heads/{}:{into}", known.branch);
+    let answer = forge.copies.fetch(project, forge.home.storage(&known.id), &[&refs], true).await?;
+    if answer.code != 0 && answer.stderr.contains("couldn't find remote ref") {
+        return Ok(None);
     }
+    answer.good()?;
+    forge.copies.resolve(project, &into).await
 }
 
 /// Moves the default branch on from `ours` to `new`: on Radicle first, which marks what it merges, then here.

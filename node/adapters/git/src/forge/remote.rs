@@ -58,20 +58,17 @@ pub(super) async fn branch(forge: &GitForge, project: &ProjectId) -> PortResult<
 pub(super) async fn sync(forge: &GitForge, project: &ProjectId) -> PortResult<()> {
     forge.copies.existing(project)?;
     let url = url(forge, project);
-    let fetch = call(forge, project, "fetch").setting("fetch.fsckObjects", "true");
-    let fetch =
-        fetch.args(["--quiet", "--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-maintenance"]);
-    let fetch =
-        fetch.args(["--", &url, &format!("+refs/heads/*:{HEADS}*"), &format!("+{SHARED}*:{FETCHED}*")]);
-    reached(fetch.answer().await?, &url).map(drop)
+    let refs = [&*format!("+refs/heads/*:{HEADS}*"), &*format!("+{SHARED}*:{FETCHED}*")];
+    let answer = forge.copies.fetch(project, &url, &refs, true).await?;
+    reached(answer, &url).map(drop)
 }
 
 /// Pushes all of `refs` or none; [`PortError::Conflict`] when one of them has moved.
 pub(super) async fn push(forge: &GitForge, project: &ProjectId, refs: &[String]) -> PortResult<()> {
     let url = url(forge, project);
     let push =
-        call(forge, project, "push").args(["--quiet", "--atomic", "--no-verify", "--", &url]).args(refs);
-    let answer = push.answer().await?;
+        || call(forge, project, "push").args(["--quiet", "--atomic", "--no-verify", "--", &url]).args(refs);
+    let answer = forge.copies.patiently(push).await?;
     if answer.code != 0 && answer.stderr.contains("[rejected]") {
         let text = format!("{url} has moved on meanwhile ({}); try again", refs.join(", "));
         return Err(PortError::Conflict(text));

@@ -47,6 +47,60 @@ async fn what_an_agent_commits_arrives_signed_with_its_trailers() {
 }
 
 #[tokio::test]
+async fn cut_short_anywhere_a_collection_ends_the_same() {
+    let (world, base) = World::new(&[("a", "1\n")]).await;
+    let fence = fence("p.T11", 1, 1);
+    let space = world.create(&fence, &base).await;
+    write(&space, "a", "2\n");
+    commit_all(&space, "two");
+    write(&space, "left", "3\n");
+    let collect = || world.spaces.collect(&world.project, &fence, &base, &world.signer);
+    let mut cut = 0;
+    for ms in (0..400).step_by(8) {
+        let limit = std::time::Duration::from_millis(ms);
+        match tokio::time::timeout(limit, collect()).await {
+            Err(_) => cut += 1,
+            Ok(done) => {
+                assert!(done.unwrap().is_some());
+                break;
+            }
+        }
+        let _ = tokio::time::timeout(limit, world.spaces.salvage(&world.project, &fence, &base)).await;
+    }
+    assert!(cut > 2, "{cut} were cut short");
+    let change = collect().await.unwrap().unwrap();
+    assert_eq!(collect().await.unwrap().unwrap(), change);
+    let saved = world.spaces.salvage(&world.project, &fence, &base).await.unwrap().unwrap();
+    assert_eq!(git(&world.bare(), &["show", &format!("{saved}:left")]), "3");
+    let refs = git(&world.bare(), &["for-each-ref", "--format=%(refname)", "refs/ikigai"]);
+    assert_eq!(refs.lines().count(), 3, "nothing half done is left: {refs}");
+    let staging = world.spaces.copies().layout().staging();
+    assert_eq!(std::fs::read_dir(staging).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_lock_left_by_a_crash_is_cleared_and_one_that_is_held_is_waited_for() {
+    let (world, base) = World::new(&[("a", "1\n")]).await;
+    let checkout = world.checkout();
+    let lock = world.bare().join("refs/heads/main.lock");
+    std::fs::write(&lock, "").unwrap();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    std::fs::File::options().write(true).open(&lock).unwrap().set_modified(long_ago).unwrap();
+    git(&checkout, &["commit", "-q", "--allow-empty", "-m", "on"]);
+    let second = world.spaces.import(&world.project, &checkout, None).await.unwrap();
+    assert_ne!(second, base);
+    git(&checkout, &["commit", "-q", "--allow-empty", "-m", "and on"]);
+    std::fs::write(&lock, "").unwrap();
+    let release = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        assert!(lock.exists(), "a lock that may be held is not taken away");
+        std::fs::remove_file(&lock).unwrap();
+    };
+    let (third, ()) = tokio::join!(world.spaces.import(&world.project, &checkout, None), release);
+    assert_ne!(third.unwrap(), second);
+}
+
+#[tokio::test]
 async fn a_stale_epoch_collects_nothing() {
     let (world, base) = World::new(&[("a", "1\n")]).await;
     let (old, new) = (fence("p.T1", 1, 1), fence("p.T1", 1, 2));
