@@ -52,6 +52,12 @@ impl Chores {
         if ticked != text {
             self.parts.checkout.write_if(checkout, Path::new(file), &expected, ticked.into_bytes()).await?;
         }
+        // A commit on a checkout that could not follow the merge would part the two for good: the tick then
+        // stays uncommitted in the person's file, and goes along with the next one.
+        let head = self.parts.workspaces.import(&spec.project, checkout, None).await?;
+        if !self.parts.checkout.fast_forward(&spec.project, checkout, &head).await? {
+            return Ok(Some(Observation::Ticked { task: id }));
+        }
         let message = format!("tasks: tick {}\n\nIkigai-Task: {}\n", id.short(), spec.id);
         let signer = self.parts.signer.clone();
         let committed =
