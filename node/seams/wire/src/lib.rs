@@ -6,5 +6,6 @@
 
 pub mod agent;
 pub mod api;
+pub mod peer;
 pub mod project;
 pub mod record;

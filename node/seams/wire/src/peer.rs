@@ -1,0 +1,255 @@
+//! What nodes of one mesh say to each other. Fields are only added; a reader passes over what it does not know.
+
+mod envelope;
+
+pub use envelope::{Envelope, EnvelopeError, PAYLOAD_TYPE};
+
+use ikigai_task::{Reason, TaskSpec};
+use ikigai_types::{
+    Change, CheckResult, Commit, Epoch, Fence, Lease, Limits, NodeId, ProjectId, Resources, Tags, Timestamp,
+    Usage, WorkloadId,
+};
+use serde::{Deserialize, Serialize};
+
+/// A lease, and what is to run under it, signed by the owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Offer {
+    /// The lease; `expires` is by the owner's clock and means nothing to the holder.
+    pub lease: Lease,
+    /// Milliseconds the lease is good for without being renewed, from before this was sent.
+    pub lease_ms: u64,
+    /// A [`Workload`], signed.
+    pub workload: Envelope,
+}
+
+/// What the owner signs: everything that decides what runs, and as what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Workload {
+    /// The lease it is signed for.
+    pub fence: Fence,
+    /// The node that may run it.
+    pub node: NodeId,
+    /// The task: adapter, provider, model, limits, checks.
+    pub spec: TaskSpec,
+    /// What the agent is told.
+    pub prompt: String,
+    /// What it works from.
+    pub base: Commit,
+    /// Agent image by digest; `None` for executors without images.
+    #[serde(default)]
+    pub image: Option<String>,
+    /// What it may reach: `gateway` is model calls through the gate and nothing else.
+    pub network: String,
+}
+
+/// The holder's answer to an offer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Admission {
+    /// It runs.
+    Accepted,
+    /// It does not.
+    Refused {
+        /// Why.
+        text: String,
+        /// What the holder has now, so that the owner's picture is fresh.
+        advertisement: Box<Advertisement>,
+    },
+}
+
+/// What an owner has a holder do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Order {
+    /// End it.
+    Stop {
+        /// Seconds the agent gets.
+        grace: u64,
+        /// Why.
+        reason: Reason,
+    },
+    /// Hold it.
+    Hold,
+    /// Let it go on.
+    Unhold,
+}
+
+/// What a holder tells the owner of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The lease it acts under.
+    pub fence: Fence,
+    /// What happened.
+    pub news: News,
+}
+
+/// What happened to an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum News {
+    /// It is still held here.
+    Heartbeat,
+    /// The agent runs.
+    Started {
+        /// What the executor calls it.
+        workload: WorkloadId,
+        /// What it works from.
+        base: Commit,
+        /// What its sandbox does not hold.
+        isolation_missing: Vec<String>,
+    },
+    /// The agent tried something its gate does not allow.
+    Denied {
+        /// What it tried.
+        what: String,
+    },
+    /// The provider's quota is used up.
+    Quota {
+        /// Milliseconds until it resets.
+        wait_ms: u64,
+    },
+    /// It ended.
+    Ended(Box<Ended>),
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ended {
+    /// Exit code of the agent, if it ran.
+    #[serde(default)]
+    pub exit_code: Option<i32>,
+    /// Why there is no result.
+    #[serde(default)]
+    pub reason: Option<Reason>,
+    /// In a sentence.
+    #[serde(default)]
+    pub detail: String,
+    /// What it used.
+    #[serde(default)]
+    pub usage: Usage,
+    /// What it made; the owner fetches its objects before it answers.
+    #[serde(default)]
+    pub change: Option<Change>,
+    /// Ref on the holder that has what was not handed in.
+    #[serde(default)]
+    pub salvage: Option<String>,
+}
+
+/// The owner's answer to a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Reply {
+    /// Durable. The lease is good for `lease_ms` from before the report was sent.
+    Taken {
+        /// Milliseconds.
+        lease_ms: u64,
+    },
+    /// It came under a lease that is not good, or of a task that is not known: the holder ends it.
+    Refused {
+        /// The epoch that is good, when the task is known.
+        #[serde(default)]
+        current: Option<Epoch>,
+        /// In a sentence.
+        text: String,
+    },
+}
+
+/// Log lines of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lines {
+    /// The lease they were printed under.
+    pub fence: Fence,
+    /// The lines, their numbers rising.
+    pub lines: Vec<Line>,
+}
+
+/// One log line on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Line {
+    /// Its number.
+    pub n: u64,
+    /// When it was read.
+    pub at: Timestamp,
+    /// `stdout`, `stderr`, `system` or `gap`.
+    pub stream: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// Checks to be run from a clean checkout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Check {
+    /// The lease the result was made under.
+    pub fence: Fence,
+    /// The project.
+    pub project: ProjectId,
+    /// The result.
+    pub head: Commit,
+    /// The commands.
+    pub commands: Vec<String>,
+    /// What each run is held to.
+    pub limits: Limits,
+}
+
+/// What checks said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checked {
+    /// One per command that ran.
+    pub checks: Vec<CheckResult>,
+}
+
+/// What a node says of itself, gossiped as opaque bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Advertisement {
+    /// Name for people.
+    pub name: String,
+    /// Version of the program.
+    pub version: String,
+    /// All the machine has.
+    pub capacity: Resources,
+    /// What tasks may use of it.
+    pub allocatable: Resources,
+    /// What is left of that.
+    pub free: Resources,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+    /// Agent CLIs it can drive.
+    #[serde(default)]
+    pub adapters: Vec<String>,
+    /// Model providers it has a credential for (names only).
+    #[serde(default)]
+    pub providers: Vec<String>,
+    /// Agent images it has, by digest.
+    #[serde(default)]
+    pub images: Vec<String>,
+    /// What runs workloads there.
+    #[serde(default)]
+    pub executor: String,
+    /// What its sandbox does not hold.
+    #[serde(default)]
+    pub isolation_missing: Vec<String>,
+    /// No new work.
+    #[serde(default)]
+    pub cordoned: bool,
+    /// Attempts of each class that run there.
+    #[serde(default)]
+    pub running: u64,
+}
+
+/// Who is in the mesh, as one node knows it: statements, each signed by an enrolled node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Roster {
+    /// Every statement.
+    pub statements: Vec<Envelope>,
+}
