@@ -1,12 +1,13 @@
 //! Quantities: what a node has, what a task asks, what a workload is held to.
 
+use crate::time::millis;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Quantities of a node or of a request. Capability is never capacity: quantities are always this type.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Resources {
     /// Thousandths of a CPU core.
     pub cpu_millis: u64,
@@ -68,7 +69,7 @@ impl Resources {
 /// What a workload is held to. Zero never means "no limit": every limit is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Limits {
     /// Bytes of memory, swap included.
     pub memory_bytes: u64,
@@ -78,9 +79,13 @@ pub struct Limits {
     pub pids: u64,
     /// Bytes the workspace may hold.
     pub disk_bytes: u64,
-    /// Wall-clock time of one attempt; stands still while paused.
+    /// Wall-clock time of one attempt, as milliseconds; stands still while paused.
+    #[serde(rename = "timeMs", with = "millis")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub time: Duration,
-    /// Longest silence before the attempt counts as stalled.
+    /// Longest silence before the attempt counts as stalled, as milliseconds.
+    #[serde(rename = "stallMs", with = "millis")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub stall: Duration,
 }
 

@@ -17,7 +17,7 @@ impl fmt::Display for MicroUsd {
 /// Model use of an attempt, as the gateway counted it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Usage {
     /// Model calls that were passed on.
     pub calls: u64,
@@ -26,6 +26,7 @@ pub struct Usage {
     /// Tokens written by the model.
     pub output_tokens: u64,
     /// What that costs by the configured price; `None` when the price is unknown.
+    #[serde(rename = "costMicroUsd")]
     pub cost: Option<MicroUsd>,
 }
 

@@ -76,6 +76,7 @@ pub struct TaskOptions {
     /// Attempts at most.
     pub max_attempts: Option<u32>,
     /// Seconds an agent stays for its editor after it is done.
+    #[serde(rename = "lingerSeconds")]
     pub linger_secs: Option<u64>,
     /// Check commands in place of those of the project.
     pub verify: Option<Vec<String>>,
@@ -99,7 +100,7 @@ pub enum Command {
     /// Take the running attempt off its node and place the task again.
     Evict {
         /// Seconds the agent gets to end by itself.
-        #[serde(default)]
+        #[serde(default, rename = "graceSeconds")]
         grace: u64,
     },
     /// Merge its patch and tick its box.
@@ -138,7 +139,7 @@ pub enum NodeCommand {
     /// Cordon it and evict every attempt it runs.
     Drain {
         /// Seconds each agent gets to end by itself.
-        #[serde(default)]
+        #[serde(default, rename = "graceSeconds")]
         grace: u64,
     },
 }

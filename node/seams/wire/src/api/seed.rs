@@ -78,6 +78,7 @@ pub struct EvictRequest {
     /// Or the agent.
     pub agent: Option<String>,
     /// Seconds it gets to end by itself.
+    #[serde(rename = "graceSeconds")]
     pub grace: u64,
 }
 

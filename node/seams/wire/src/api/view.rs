@@ -276,6 +276,7 @@ pub struct CheckView {
     /// Its exit code.
     pub code: i32,
     /// How long it took, in milliseconds.
+    #[serde(rename = "durationMs")]
     pub ms: u64,
     /// The last lines it printed.
     pub tail: Vec<String>,
@@ -330,7 +331,7 @@ pub struct PlannedTask {
     /// Checks its result must pass.
     pub verify: Vec<String>,
     /// Most it may cost, in micro-USD; absent when the price is unknown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "costLimitMicroUsd", skip_serializing_if = "Option::is_none")]
     pub cost_limit: Option<u64>,
 }
 

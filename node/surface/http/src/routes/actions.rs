@@ -65,7 +65,7 @@ mod tests {
     fn the_path_names_the_command_and_the_body_its_fields() {
         assert_eq!(read("stop", "{}"), Ok(Command::Stop));
         assert_eq!(read("accept", r#"{"force":true}"#), Ok(Command::Accept { force: true }));
-        assert_eq!(read("evict", r#"{"grace":5}"#), Ok(Command::Evict { grace: 5 }));
+        assert_eq!(read("evict", r#"{"graceSeconds":5}"#), Ok(Command::Evict { grace: 5 }));
         for (action, body) in [
             ("stop", r#"{"force":true}"#),
             ("accept", r#"{"forse":true}"#),

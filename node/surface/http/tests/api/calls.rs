@@ -13,7 +13,7 @@ async fn the_five_calls_of_an_orchestrator() {
     );
     assert_eq!(health["apiVersion"], "ikigai.dev/v1");
     let capacity = served.call("GET", "/capacity", "", "").await.json();
-    assert_eq!(capacity["free"]["cpu_millis"], 6000);
+    assert_eq!(capacity["free"]["cpuMillis"], 6000);
     let pods = served.call("GET", "/pods", "", "").await.json();
     assert_eq!(pods["items"].as_array().unwrap().len(), 1);
     assert_eq!(pods["items"][0]["agent"], "t003-1");
@@ -21,7 +21,7 @@ async fn the_five_calls_of_an_orchestrator() {
     let body = json!({"project": "/srv/shop", "source": {"kind": "feature", "ids": ["T008"]}}).to_string();
     let scheduled = served.call("POST", "/schedule", "", &body).await.json();
     assert_eq!(scheduled["accepted"], json!(["1f0c2a77.001-shop.T008"]));
-    let evicted = served.call("POST", "/evict", "", r#"{"agent":"t003-1","grace":3}"#).await.json();
+    let evicted = served.call("POST", "/evict", "", r#"{"agent":"t003-1","graceSeconds":3}"#).await.json();
     assert_eq!((&evicted["kind"], &evicted["state"]), (&json!("Task"), &json!("queued")));
     assert_eq!(served.fake.asked()[1], "T003 Evict { grace: 3 }");
     for (body, status) in [
@@ -126,7 +126,7 @@ async fn errors_say_what_to_do_and_which_request_it_was() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_are_steered_and_editors_opened() {
     let served = Served::shop().await;
-    let node = served.call("POST", "/v1/nodes/laptop/drain", "", r#"{"grace":9}"#).await.json();
+    let node = served.call("POST", "/v1/nodes/laptop/drain", "", r#"{"graceSeconds":9}"#).await.json();
     assert_eq!(node["cordoned"], true);
     assert_eq!(served.call("GET", "/health", "", "").await.json()["status"], "cordoned");
     assert_eq!(served.call("POST", "/v1/nodes/01010101/uncordon", "", "").await.json()["cordoned"], false);

@@ -69,7 +69,7 @@ async fn what_is_served_is_as_the_document_says() {
         ("get", "/v1/patches", "/v1/patches", ""),
         ("post", "/v1/tasks/{id}/open", "/v1/tasks/T003/open", ""),
         ("post", "/v1/tasks/{id}/pause", "/v1/tasks/T003/pause", ""),
-        ("post", "/v1/nodes/{id}/drain", "/v1/nodes/laptop/drain", r#"{"grace":1}"#),
+        ("post", "/v1/nodes/{id}/drain", "/v1/nodes/laptop/drain", r#"{"graceSeconds":1}"#),
         ("post", "/v1/tasks", "/v1/tasks", &submit),
     ] {
         let answer = served.local(&method.to_uppercase(), real, body).await;
@@ -90,6 +90,36 @@ async fn what_is_served_is_as_the_document_says() {
     let schema = &document["components"]["responses"]["Error"]["content"]["application/json"]["schema"];
     check(&document, schema, &error.json(), "", &mut faults);
     assert!(faults.is_empty(), "{faults:#?}");
+}
+
+/// One style in all documents: camelCase, and a quantity has its unit in its name.
+#[test]
+fn every_field_is_camel_case_and_no_duration_is_a_pair() {
+    let document = ikigai_http::openapi::document();
+    let mut names = Vec::new();
+    fields(&document, &mut names);
+    assert!(names.len() > 100, "{}", names.len());
+    let wrong: Vec<&String> =
+        names.iter().filter(|n| n.contains(['_', '-']) || n.starts_with(char::is_uppercase)).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    assert!(document["components"]["schemas"].get("Duration").is_none());
+}
+
+fn fields(schema: &Value, out: &mut Vec<String>) {
+    match schema {
+        Value::Object(map) => {
+            out.extend(
+                map.get("properties")
+                    .and_then(Value::as_object)
+                    .into_iter()
+                    .flatten()
+                    .map(|(k, _)| k.clone()),
+            );
+            map.values().for_each(|v| fields(v, out));
+        }
+        Value::Array(list) => list.iter().for_each(|v| fields(v, out)),
+        _ => {}
+    }
 }
 
 /// The checker itself finds what is wrong.
