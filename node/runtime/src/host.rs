@@ -141,9 +141,6 @@ impl Host {
     pub(crate) fn candidate(&self) -> Candidate {
         let o = &self.shared.options;
         Candidate {
-            id: self.shared.node,
-            name: o.name.clone(),
-            alive: true,
             cordoned: self.shared.cordoned.load(Ordering::Relaxed),
             allocatable: o.allocatable,
             free: self.free(),
@@ -151,6 +148,7 @@ impl Host {
             adapters: o.adapters.keys().cloned().collect(),
             providers: o.providers.clone(),
             image: !self.shared.image_missing.load(Ordering::Relaxed),
+            ..Candidate::new(self.shared.node, &o.name)
         }
     }
 

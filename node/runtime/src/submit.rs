@@ -138,6 +138,7 @@ impl Handle {
             requires: spec.requires.clone(),
             adapter: spec.adapter.clone(),
             provider: self.options.provider_needed(&spec.adapter, &spec.provider),
+            ..Request::default()
         };
         let placement = place(&request, candidates);
         let chosen = placement.rows.iter().find(|r| r.chosen);

@@ -1,11 +1,21 @@
 //! Which node a task runs on, and why not the others.
 //!
 //! Knows filters and scores; deliberately knows no task's life and no network: what it is given of other
-//! nodes is a hint, and the node it picks still admits or refuses by itself. Start reading at [`place`].
+//! nodes is a hint, and the node it picks still admits or refuses by itself. Start reading at [`place`];
+//! docs/placement.md says what each reason means.
 #![deny(missing_docs)]
 
 mod candidate;
+mod choose;
+mod crowd;
+mod filter;
 mod place;
+mod policy;
+mod room;
+mod score;
+mod seed;
 
-pub use candidate::{Candidate, Request};
-pub use place::{Placement, place};
+pub use candidate::{Candidate, Quota, Request};
+pub use place::{Placement, decide, place, place_by};
+pub use policy::{Fit, Policy};
+pub use seed::seed;

@@ -1,7 +1,15 @@
-//! Filter, score, explain.
+//! Filter, score, choose; and, when asked, explain.
 
-use crate::{Candidate, Request};
-use ikigai_types::{Filter, NodeId, PlacementRow, Resources};
+use crate::choose::choose;
+use crate::crowd::{Crowd, crowds};
+use crate::filter::refusal;
+use crate::score::{explain, total};
+use crate::{Candidate, Policy, Request};
+use ikigai_types::{Filter, NodeId, PlacementRow};
+use std::collections::BTreeMap;
+
+/// Rows that a sentence names one by one; of more it counts those that say the same.
+const NAMED: usize = 5;
 
 /// The choice, and one row for each node that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,121 +31,114 @@ impl Placement {
         Some(match (same, self.rows.len()) {
             (true, 1) => format!("{}: {}", first.name, first.reason),
             (true, n) => format!("each of {n} nodes: {}", first.reason),
-            (false, _) => {
-                let parts: Vec<_> =
-                    self.rows.iter().take(5).map(|r| format!("{}: {}", r.name, r.reason)).collect();
+            (false, n) if n <= NAMED => {
+                let parts: Vec<_> = self.rows.iter().map(|r| format!("{}: {}", r.name, r.reason)).collect();
                 parts.join("; ")
             }
+            (false, _) => self.counted(),
         })
     }
-}
 
-/// Picks the node with the highest score among those no filter refuses; of equals, the one with the lowest
-/// id, so that planning twice changes nothing.
-pub fn place(request: &Request, candidates: &[Candidate]) -> Placement {
-    let mut rows: Vec<_> = candidates.iter().map(|c| row(request, c)).collect();
-    let best = (0..rows.len())
-        .filter(|i| rows[*i].score.is_some())
-        .max_by(|a, b| rows[*a].score.cmp(&rows[*b].score).then(rows[*b].node.cmp(&rows[*a].node)));
-    if let Some(i) = best {
-        rows[i].chosen = true;
-    }
-    Placement { chosen: best.map(|i| rows[i].node), rows }
-}
-
-fn row(request: &Request, c: &Candidate) -> PlacementRow {
-    let base = |score, refused, reason| PlacementRow {
-        node: c.id,
-        name: c.name.clone(),
-        score,
-        refused,
-        reason,
-        chosen: false,
-    };
-    match filter(request, c) {
-        Some((filter, reason)) => base(None, Some(filter), reason),
-        None => {
-            let (score, reason) = score(request, c);
-            base(Some(score), None, reason)
+    /// `812 nodes: no tag gpu=true; 3 nodes: is cordoned`: what most say first.
+    fn counted(&self) -> String {
+        let mut groups = BTreeMap::<(Option<Filter>, &str), usize>::new();
+        for row in &self.rows {
+            *groups.entry((row.refused, stem(&row.reason))).or_default() += 1;
         }
+        let mut groups: Vec<_> = groups.into_iter().map(|((_, reason), n)| (n, reason)).collect();
+        groups.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+        let named = groups.iter().take(NAMED).map(|(n, reason)| match n {
+            1 => format!("1 node: {reason}"),
+            n => format!("{n} nodes: {reason}"),
+        });
+        let mut parts: Vec<_> = named.collect();
+        match groups.iter().skip(NAMED).map(|(n, _)| n).sum() {
+            0_usize => {}
+            n => parts.push(format!("{n} more for other reasons")),
+        }
+        parts.join("; ")
     }
 }
 
-/// The first filter that refuses `c`. What can never change by waiting comes first.
-fn filter(request: &Request, c: &Candidate) -> Option<(Filter, String)> {
-    if !c.alive {
-        return Some((Filter::Liveness, "is not alive".to_owned()));
-    }
-    if let Some(pair) = request.requires.unmet(&c.tags) {
-        return Some((Filter::Tag, format!("no tag {pair}")));
-    }
-    if !c.adapters.contains(&request.adapter) {
-        return Some((Filter::Adapter, format!("no adapter {}", request.adapter)));
-    }
-    if !request.provider.is_empty() && !c.providers.contains(&request.provider) {
-        return Some((Filter::Credential, format!("no credential for provider {}", request.provider)));
-    }
-    if !c.image {
-        return Some((Filter::ImageMissing, "no agent image".to_owned()));
-    }
-    if let Some((what, want, have)) = c.allocatable.lacks(&request.resources) {
-        return Some((Filter::Capacity, format!("too small: asks {what} {want}, has {have} in all")));
-    }
-    if c.cordoned {
-        return Some((Filter::Cordoned, "is cordoned".to_owned()));
-    }
-    let (what, want, have) = c.free.lacks(&request.resources)?;
-    Some((Filter::Capacity, format!("no capacity: asks {what} {want}, free {have}")))
+/// A reason without what differs from node to node.
+fn stem(reason: &str) -> &str {
+    reason.split_once(", free ").or_else(|| reason.split_once(", has ")).map_or(reason, |(stem, _)| stem)
 }
 
-/// The share of its scarcest quantity that stays free after the task, 0 to 1000: work spreads.
-fn score(request: &Request, c: &Candidate) -> (u32, String) {
-    let left = c.free.minus(&request.resources);
-    let shares = shares(&left, &c.allocatable);
-    let (what, share) = shares.into_iter().min_by_key(|(_, s)| *s).unwrap_or(("cpu", 0));
-    let percent = share / 10;
-    (share, format!("{percent} % of its {what} stays free"))
+/// [`place_by`] the usual policy.
+pub fn place(request: &Request, candidates: &[Candidate]) -> Placement {
+    place_by(&Policy::default(), request, candidates)
 }
 
-fn shares(left: &Resources, of: &Resources) -> Vec<(&'static str, u32)> {
-    let all = [
-        ("cpu", left.cpu_millis, of.cpu_millis),
-        ("memory", left.memory_bytes, of.memory_bytes),
-        ("slots", left.slots, of.slots),
-    ];
-    let share =
-        |l: u64, o: u64| u32::try_from(u128::from(l) * 1000 / u128::from(o)).unwrap_or(1000).min(1000);
-    all.into_iter().filter(|(_, _, o)| *o > 0).map(|(n, l, o)| (n, share(l, o))).collect()
+/// Picks a node that no filter refuses and that is nearly as good as the best, by the request's seed, and says
+/// of each candidate why or why not.
+///
+/// The same request, candidates (in any order) and seed give the same choice, so planning twice changes nothing.
+pub fn place_by(policy: &Policy, request: &Request, candidates: &[Candidate]) -> Placement {
+    let chosen = decide(policy, request, candidates);
+    let crowds = crowds(request, finder(candidates));
+    let row = |c: &Candidate| row(policy, request, c, &crowds, chosen == Some(c.id));
+    Placement { chosen, rows: candidates.iter().map(row).collect() }
+}
+
+/// The node [`place_by`] picks, without a word.
+pub fn decide(policy: &Policy, request: &Request, candidates: &[Candidate]) -> Option<NodeId> {
+    let mut ordered: Vec<_> = candidates.iter().collect();
+    ordered.sort_by_key(|c| c.id);
+    let crowds = crowds(request, finder(candidates));
+    let points = |c: &&Candidate| match refusal(request, c, &crowds) {
+        Some(_) => None,
+        None => Some(total(policy, request, c, &crowds)),
+    };
+    let totals: Vec<_> = ordered.iter().map(points).collect();
+    choose(policy, request.seed, &totals).map(|i| ordered[i].id)
+}
+
+fn finder<'a>(candidates: &'a [Candidate]) -> impl Fn(&NodeId) -> Option<&'a Candidate> {
+    |id| candidates.iter().find(|c| c.id == *id)
+}
+
+/// What is said of one node.
+pub(crate) fn row(
+    policy: &Policy,
+    request: &Request,
+    c: &Candidate,
+    crowds: &[Crowd<'_>],
+    chosen: bool,
+) -> PlacementRow {
+    let (score, refused, reason) = match refusal(request, c, crowds) {
+        Some(refusal) => (None, Some(refusal.filter()), refusal.to_string()),
+        None => {
+            let (score, reason) = explain(policy, request, c, crowds);
+            (Some(score), None, reason)
+        }
+    };
+    PlacementRow { node: c.id, name: c.name.clone(), score, refused, reason, chosen }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ikigai_types::{Selector, Tags};
+    use ikigai_types::{Liveness, Resources};
     use proptest::prelude::*;
 
     fn node(i: u8, free_cpu: u64) -> Candidate {
         let all = Resources { cpu_millis: 4000, memory_bytes: 8 << 30, slots: 4, ..Default::default() };
         Candidate {
-            id: NodeId::from_bytes([i; 32]),
-            name: format!("n{i}"),
-            alive: true,
-            cordoned: false,
             allocatable: all,
             free: Resources { cpu_millis: free_cpu, ..all },
-            tags: Tags::default(),
             adapters: vec!["codex".to_owned()],
             providers: vec!["scripted".to_owned()],
-            image: true,
+            ..Candidate::new(NodeId::from_bytes([i; 32]), format!("n{i}"))
         }
     }
 
     fn request() -> Request {
         Request {
             resources: Resources { cpu_millis: 1000, memory_bytes: 1 << 30, slots: 1, ..Default::default() },
-            requires: Selector::default(),
             adapter: "codex".to_owned(),
             provider: "scripted".to_owned(),
+            ..Request::default()
         }
     }
 
@@ -154,7 +155,7 @@ mod tests {
     fn each_filter_names_itself() {
         type Case = (fn(&mut Candidate), Filter, &'static str);
         let cases: [Case; 7] = [
-            (|c| c.alive = false, Filter::Liveness, "n1: is not alive"),
+            (|c| c.liveness = Liveness::Dead, Filter::Liveness, "n1: is not alive"),
             (|c| c.cordoned = true, Filter::Cordoned, "n1: is cordoned"),
             (|c| c.adapters.clear(), Filter::Adapter, "n1: no adapter codex"),
             (|c| c.providers.clear(), Filter::Credential, "n1: no credential for provider scripted"),

@@ -27,6 +27,7 @@ impl Driver {
             requires: task.spec.requires.clone(),
             adapter: task.spec.adapter.clone(),
             provider: self.options.provider_needed(&task.spec.adapter, &task.spec.provider),
+            ..Request::default()
         };
         let placement = place(&request, &[self.host.candidate()]);
         Some(match placement.chosen {
