@@ -110,18 +110,18 @@ pub(crate) fn count(n: u64) -> String {
     }
 }
 
-/// What was used, in money; `-` when nothing was, `?` when its price is unknown.
+/// What was used, in money; `-` when nothing was, `unknown` when its price is.
 pub(crate) fn cost(usage: &Usage) -> String {
     match usage.cost {
         Some(cost) => cost.to_string(),
         None if usage.calls == 0 => "-".into(),
-        None => "?".into(),
+        None => "unknown".into(),
     }
 }
 
-/// A bound on money; `?` when the price is unknown.
+/// A bound on money; `unknown` when there is none.
 pub(crate) fn bound(micro_usd: Option<u64>) -> String {
-    micro_usd.map_or_else(|| "?".into(), |n| MicroUsd(n).to_string())
+    micro_usd.map_or_else(|| "unknown".into(), |n| MicroUsd(n).to_string())
 }
 
 /// UTC clock time `10:04:07` of `at`.
@@ -174,6 +174,6 @@ mod tests {
         assert_eq!((count(9999), count(12_800)), ("9999".into(), "12.8k".into()));
         assert_eq!(clock(Timestamp(36_247_000)), "10:04:07");
         assert_eq!(cost(&Usage::default()), "-");
-        assert_eq!(cost(&Usage { calls: 1, ..Usage::default() }), "?");
+        assert_eq!(cost(&Usage { calls: 1, ..Usage::default() }), "unknown");
     }
 }

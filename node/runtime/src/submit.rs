@@ -152,7 +152,7 @@ impl Handle {
             node: chosen.map(|r| r.name.clone()),
             placement: placement.rows.iter().map(view::placement).collect(),
             verify: spec.verify.clone(),
-            cost_limit: None,
+            cost_limit: self.options.prices.bound(&request.provider, &spec.model).map(|cost| cost.0),
         }
     }
 

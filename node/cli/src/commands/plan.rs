@@ -72,12 +72,9 @@ fn lines(plan: &PlanView, wide: bool, width: Option<usize>) -> Vec<String> {
         return vec![format!("{feature}: nothing to do")];
     }
     let waves = new.iter().map(|t| t.wave).collect::<std::collections::BTreeSet<_>>().len();
-    let unknown = new.iter().any(|t| t.cost_limit.is_none());
-    let sum = new.iter().filter_map(|t| t.cost_limit).fold(0, u64::saturating_add);
-    let more = if unknown { ", and what has no known price" } else { "" };
     let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     let (tasks, waves) = (plural(new.len(), "new task"), plural(waves, "wave"));
-    let mut out = vec![format!("{}: {tasks} in {waves}, at most {}{more}", plan.feature, bound(Some(sum)))];
+    let mut out = vec![format!("{}: {tasks} in {waves}, {}", plan.feature, price(&new))];
     out.extend(table(plan, wide).lines(width));
     for task in new.iter().filter(|t| t.node.is_none()) {
         let reasons = task.placement.iter().map(|p| format!("{}: {}", p.name, p.reason));
@@ -85,6 +82,17 @@ fn lines(plan: &PlanView, wide: bool, width: Option<usize>) -> Vec<String> {
         out.push(crate::clean::clean(&text).into_owned());
     }
     out
+}
+
+/// `at most $0.50`, as far as that is known.
+fn price(new: &[&PlannedTask]) -> String {
+    let known: Vec<u64> = new.iter().filter_map(|t| t.cost_limit).collect();
+    let sum = bound(Some(known.iter().copied().fold(0, u64::saturating_add)));
+    match new.len() - known.len() {
+        0 => format!("at most {sum}"),
+        n if n == new.len() => "cost unknown".to_owned(),
+        n => format!("at most {sum}, and the unknown cost of {n}"),
+    }
 }
 
 fn table(plan: &PlanView, wide: bool) -> Table {

@@ -44,9 +44,21 @@ impl Prices {
     pub fn cost(&self, provider: &str, model: &str, tokens: Tokens) -> Option<MicroUsd> {
         Some(self.of(provider, model)?.cost(tokens))
     }
+
+    /// The most that any use of `provider`'s `model` costs: nothing when it is free or no provider is called (an
+    /// empty name), `None` when its price is unknown or nothing bounds what is used.
+    pub fn bound(&self, provider: &str, model: &str) -> Option<MicroUsd> {
+        let free = provider.is_empty() || self.of(provider, model).is_some_and(Price::is_free);
+        free.then_some(MicroUsd(0))
+    }
 }
 
 impl Price {
+    /// Whether every token is free.
+    pub fn is_free(self) -> bool {
+        self.input == 0 && self.cached.unwrap_or(0) == 0 && self.output == 0
+    }
+
     /// What `tokens` cost, rounded up to the next millionth of a dollar.
     pub fn cost(self, tokens: Tokens) -> MicroUsd {
         let cached = tokens.cached.min(tokens.input);
@@ -93,5 +105,10 @@ mod tests {
         assert_eq!(prices.cost("azure", "gpt-5.5", one), Some(MicroUsd(2)));
         assert_eq!(prices.cost("scripted", "gpt-5.5", one), Some(MicroUsd(0)));
         assert_eq!(prices.cost("openai", "gpt-9", one), None);
+        let bound = |provider: &str| prices.bound(provider, "gpt-5.5");
+        assert_eq!(
+            (bound("scripted"), bound(""), bound("openai")),
+            (Some(MicroUsd(0)), Some(MicroUsd(0)), None)
+        );
     }
 }

@@ -10,7 +10,11 @@ pub struct MicroUsd(pub u64);
 
 impl fmt::Display for MicroUsd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "${}.{:04}", self.0 / 1_000_000, self.0 % 1_000_000 / 100)
+        match self.0 {
+            0 => f.write_str("$0.00"),
+            1..100 => f.write_str("<$0.0001"),
+            n => write!(f, "${}.{:04}", n / 1_000_000, n % 1_000_000 / 100),
+        }
     }
 }
 
@@ -59,6 +63,7 @@ mod tests {
         let unknown = Usage { calls: 1, ..Default::default() };
         assert_eq!(free.plus(unknown).cost, None);
         assert_eq!(Usage::default().plus(free).cost, Some(MicroUsd(0)));
-        assert_eq!(MicroUsd(1_234_567).to_string(), "$1.2345");
+        let shown = [0, 1, 99, 100, 1_234_567].map(|n| MicroUsd(n).to_string());
+        assert_eq!(shown, ["$0.00", "<$0.0001", "<$0.0001", "$0.0001", "$1.2345"]);
     }
 }

@@ -330,7 +330,7 @@ pub struct PlannedTask {
     pub placement: Vec<PlacementView>,
     /// Checks its result must pass.
     pub verify: Vec<String>,
-    /// Most it may cost, in micro-USD; absent when the price is unknown.
+    /// Most it may cost, in micro-USD; absent when the price is unknown or nothing bounds the use.
     #[serde(default, rename = "costLimitMicroUsd", skip_serializing_if = "Option::is_none")]
     pub cost_limit: Option<u64>,
 }
