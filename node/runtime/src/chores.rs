@@ -4,14 +4,15 @@
 mod check;
 mod merge;
 
-pub(crate) use check::is_check;
-
+use crate::checker::Checker;
+use crate::mesh::Neighbours;
 use crate::owner::OwnerHandle;
+use crate::peer::LocalPeer;
 use crate::{Options, Parts};
 use ikigai_ports::PortError;
 use ikigai_ports::forge::{Mark, PatchText};
 use ikigai_task::{Effect, Observation, Task};
-use ikigai_types::{Fence, NodeId, ProjectId, TaskId};
+use ikigai_types::{Fence, NodeId, ProjectId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,9 @@ pub(crate) struct Chores {
     options: Arc<Options>,
     node: NodeId,
     owner: OwnerHandle,
+    peer: LocalPeer,
+    checker: Checker,
+    neighbours: Arc<Neighbours>,
     stop: CancellationToken,
     /// Merges and box flips of one project come one after the other.
     projects: Arc<Mutex<HashMap<ProjectId, Arc<tokio::sync::Mutex<()>>>>>,
@@ -33,14 +37,14 @@ type Done = Result<Option<Observation>, PortError>;
 
 impl Chores {
     pub(crate) fn new(
-        parts: &Parts,
-        options: &Arc<Options>,
+        peer: LocalPeer,
+        neighbours: Arc<Neighbours>,
         owner: OwnerHandle,
         stop: CancellationToken,
     ) -> Self {
-        let node = NodeId::from_bytes(parts.signer.public_key());
-        let projects = Arc::default();
-        Self { parts: parts.clone(), options: options.clone(), node, owner, stop, projects }
+        let (parts, options, node) = (peer.parts.clone(), peer.options.clone(), peer.node);
+        let (checker, projects) = (peer.checker.clone(), Arc::default());
+        Self { parts, options, node, owner, peer, checker, neighbours, stop, projects }
     }
 
     /// Does one chore of `task` and reports what came of it. A node that stops leaves it to the next start.
@@ -131,11 +135,4 @@ fn patch_text(task: &Task, fence: &Fence) -> PatchText {
         fence.epoch
     );
     PatchText { title, body }
-}
-
-/// The task whose checkout a check runs in, so that it never meets the agent's own.
-fn check_fence(fence: &Fence) -> Result<Fence, PortError> {
-    let id = format!("{}{}", fence.attempt.task, check::SUFFIX);
-    let task = TaskId::new(id).map_err(|e| PortError::failed("naming a check", e))?;
-    Ok(Fence { attempt: ikigai_types::AttemptId { task, number: fence.attempt.number }, epoch: fence.epoch })
 }

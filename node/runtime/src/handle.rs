@@ -4,6 +4,7 @@ mod streams;
 
 use crate::host::Host;
 use crate::journal::Journal;
+use crate::mesh::Neighbours;
 use crate::owner::OwnerHandle;
 use crate::submit::problem;
 use crate::{Options, Parts, view};
@@ -18,6 +19,7 @@ use ikigai_wire::api::{
     Code, Command, Event, Filter, LogEntry, NodeCommand, NodeView, OpenView, Problem, Snapshot,
     SubmitRequest, SubmitView, TaskView,
 };
+use ikigai_wire::peer::Order;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +39,7 @@ pub struct Handle {
     pub(crate) owner: OwnerHandle,
     pub(crate) host: Host,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) neighbours: Arc<Neighbours>,
 }
 
 #[async_trait]
@@ -105,7 +108,7 @@ impl NodeHandle for Handle {
                 // One that ended meanwhile needs no eviction.
                 let _ = self.owner.input(Input::Command(fence.attempt.task.clone(), evict)).await;
                 // One whose result was taken stays for its editor only.
-                self.host.stop(&fence, grace, Reason::Evicted);
+                self.host.order(&fence, Order::Stop { grace, reason: Reason::Evicted });
             }
             tokio::select! {
                 () = self.host.empty() => {}

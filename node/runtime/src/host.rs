@@ -6,17 +6,17 @@ mod tidy;
 
 pub(crate) use launch::{WORKSPACE, run_folder, write_launch};
 
-use crate::owner::OwnerHandle;
+use crate::desk::Desk;
 use crate::{Options, Parts};
 use ikigai_placement::Candidate;
 use ikigai_ports::{PortError, PortResult};
-use ikigai_task::{Reason, TaskSpec};
-use ikigai_types::{Fence, Lease, NodeId, Resources};
+use ikigai_types::{Fence, Lease, NodeId, ProjectId, Resources};
+use ikigai_wire::peer::{Advertisement, Order, Workload};
 use ikigai_wire::record::{HostRecord, decode};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,22 +25,31 @@ const ORDERS: usize = 16;
 /// Where holders' notes are kept.
 const NOTES: &[u8] = b"host/";
 
-/// What an attempt can be told.
-#[derive(Debug, Clone)]
-pub(crate) enum Order {
-    /// End.
-    Stop { grace: u64, reason: Reason },
-    /// Stand still, or go on.
-    Hold(bool),
-    /// The lease is good for its full length again.
-    Renewed,
-}
-
 /// An attempt that runs here.
 #[derive(Debug)]
 struct Seat {
     orders: mpsc::Sender<Order>,
     request: Resources,
+    owner: NodeId,
+    project: ProjectId,
+}
+
+/// Attempts by lease.
+type Seats = HashMap<Fence, Seat>;
+
+/// Taking a seat.
+trait Sit {
+    fn sit(&mut self, note: &HostRecord) -> mpsc::Receiver<Order>;
+}
+
+impl Sit for Seats {
+    fn sit(&mut self, note: &HostRecord) -> mpsc::Receiver<Order> {
+        let (orders, inbox) = mpsc::channel(ORDERS);
+        let (owner, project) = (note.spec.owner, note.spec.project.clone());
+        let seat = Seat { orders, request: note.spec.request, owner, project };
+        self.insert(note.lease.fence.clone(), seat);
+        inbox
+    }
 }
 
 /// This machine's attempts. Cheap to clone.
@@ -54,9 +63,11 @@ struct Shared {
     parts: Parts,
     options: Arc<Options>,
     node: NodeId,
-    owner: OwnerHandle,
-    seats: Mutex<HashMap<Fence, Seat>>,
+    desk: Desk,
+    seats: Mutex<Seats>,
     left: tokio::sync::Notify,
+    /// Changes with what is free here.
+    changed: watch::Sender<u64>,
     cordoned: AtomicBool,
     image_missing: AtomicBool,
     tracker: TaskTracker,
@@ -67,7 +78,7 @@ impl Host {
     pub(crate) fn new(
         parts: &Parts,
         options: &Arc<Options>,
-        owner: OwnerHandle,
+        desk: Desk,
         tracker: &TaskTracker,
         stop: &CancellationToken,
     ) -> Self {
@@ -75,7 +86,8 @@ impl Host {
             parts: parts.clone(),
             options: options.clone(),
             node: NodeId::from_bytes(parts.signer.public_key()),
-            owner,
+            desk,
+            changed: watch::Sender::new(0),
             seats: Mutex::default(),
             left: tokio::sync::Notify::new(),
             cordoned: AtomicBool::new(false),
@@ -101,38 +113,47 @@ impl Host {
         let known: Vec<_> = notes.iter().map(|n| n.lease.fence.clone()).collect();
         self.shared.clear_orphans(&known).await;
         for note in notes {
-            self.seat(note, true);
+            let orders = self.seats().sit(&note);
+            self.start(note, orders, true);
         }
         Ok(())
     }
 
     /// Admits an attempt and starts it, or says why not. The same lease twice is admitted once.
-    pub(crate) fn offer(&self, lease: Lease, spec: TaskSpec, prompt: String) -> Result<(), String> {
-        if self.seats().contains_key(&lease.fence) {
+    pub(crate) fn offer(&self, lease: Lease, lease_ms: u64, workload: Workload) -> Result<(), String> {
+        let Workload { spec, prompt, base, .. } = workload;
+        let mut seats = self.seats();
+        if seats.contains_key(&lease.fence) {
             return Ok(());
         }
-        if let Some((what, want, have)) = self.free().lacks(&spec.request) {
+        let taken = seats.values().fold(Resources::default(), |sum, s| sum.plus(&s.request));
+        let free = self.shared.options.allocatable.minus(&taken);
+        if self.shared.cordoned.load(Ordering::Relaxed) {
+            return Err("is cordoned".to_owned());
+        }
+        if let Some((what, want, have)) = free.lacks(&spec.request) {
             return Err(format!("no capacity: asks {what} {want}, free {have}"));
         }
         let note = HostRecord {
             lease,
+            lease_ms,
             spec,
             prompt,
-            base: None,
+            base,
             workload: None,
             usage: ikigai_types::Usage::default(),
             ran_ms: 0,
             session: None,
             delivered: false,
         };
-        self.seat(note, false);
+        let orders = seats.sit(&note);
+        drop(seats);
+        self.start(note, orders, false);
         Ok(())
     }
 
-    fn seat(&self, note: HostRecord, again: bool) {
-        let (orders, inbox) = mpsc::channel(ORDERS);
-        let fence = note.lease.fence.clone();
-        self.seats().insert(fence, Seat { orders, request: note.spec.request });
+    fn start(&self, note: HostRecord, inbox: mpsc::Receiver<Order>, again: bool) {
+        self.shared.changed.send_modify(|n| *n += 1);
         let run = attempt::Run::new(self.shared.clone(), note, inbox, again);
         self.shared.tracker.spawn(run.run());
     }
@@ -155,15 +176,12 @@ impl Host {
     /// No new work from now on, or new work again.
     pub(crate) fn cordon(&self, cordoned: bool) {
         self.shared.cordoned.store(cordoned, Ordering::Relaxed);
+        self.shared.changed.send_modify(|n| *n += 1);
     }
 
     /// Attempts that run here.
     pub(crate) fn fences(&self) -> Vec<Fence> {
         self.seats().keys().cloned().collect()
-    }
-
-    pub(crate) fn stop(&self, fence: &Fence, grace: u64, reason: Reason) {
-        self.order(fence, Order::Stop { grace, reason });
     }
 
     /// Waits until nothing runs here.
@@ -177,15 +195,45 @@ impl Host {
         }
     }
 
-    pub(crate) fn hold(&self, fence: &Fence, held: bool) {
-        self.order(fence, Order::Hold(held));
+    /// Who owns the task of an attempt that runs here.
+    pub(crate) fn owner_of(&self, fence: &Fence) -> Option<NodeId> {
+        self.seats().get(fence).map(|s| s.owner)
     }
 
-    pub(crate) fn renewed(&self, fence: &Fence) {
-        self.order(fence, Order::Renewed);
+    /// What this machine tells the others of itself.
+    pub(crate) fn advertisement(&self) -> Advertisement {
+        let (c, o) = (self.candidate(), &self.shared.options);
+        let isolation = self.shared.parts.executor.isolation();
+        let images = if c.image { o.image.iter().cloned().collect() } else { Vec::new() };
+        Advertisement {
+            name: c.name,
+            version: o.version.clone(),
+            capacity: o.capacity,
+            allocatable: c.allocatable,
+            free: c.free,
+            tags: c.tags,
+            adapters: c.adapters,
+            providers: c.providers,
+            images,
+            executor: isolation.name,
+            isolation_missing: isolation.missing,
+            cordoned: c.cordoned,
+            running: u64::try_from(self.seats().len()).unwrap_or(u64::MAX),
+        }
     }
 
-    fn order(&self, fence: &Fence, order: Order) {
+    /// Whether it has an attempt of `project` for `owner`.
+    pub(crate) fn works_on(&self, owner: NodeId, project: &ProjectId) -> bool {
+        self.seats().values().any(|s| s.owner == owner && s.project == *project)
+    }
+
+    /// Changes with what is free here.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.shared.changed.subscribe()
+    }
+
+    /// Tells an attempt that runs here what to do.
+    pub(crate) fn order(&self, fence: &Fence, order: Order) {
         let orders = self.seats().get(fence).map(|s| s.orders.clone());
         if let Some(orders) = orders
             && let Err(error) = orders.try_send(order)
@@ -199,13 +247,13 @@ impl Host {
         self.shared.options.allocatable.minus(&taken)
     }
 
-    fn seats(&self) -> MutexGuard<'_, HashMap<Fence, Seat>> {
+    fn seats(&self) -> MutexGuard<'_, Seats> {
         self.shared.seats()
     }
 }
 
 impl Shared {
-    fn seats(&self) -> MutexGuard<'_, HashMap<Fence, Seat>> {
+    fn seats(&self) -> MutexGuard<'_, Seats> {
         self.seats.lock().expect("invariant: no panic while seats are held")
     }
 
@@ -214,6 +262,7 @@ impl Shared {
         if let Some(seat) = self.seats().get_mut(fence) {
             seat.request = Resources::default();
         }
+        self.changed.send_modify(|n| *n += 1);
     }
 }
 

@@ -4,13 +4,17 @@
 //! knows no vendor and no surface: it holds ports only. Start reading at `owner` (the loop that owns
 //! tasks), then `host` (the side that runs attempts), then [`handle`] (what surfaces ask).
 
+mod checker;
 mod chores;
+mod desk;
 pub mod handle;
 mod host;
 mod journal;
+mod mesh;
 mod options;
 mod owner;
 mod parts;
+mod peer;
 mod running;
 mod submit;
 mod view;
@@ -18,5 +22,6 @@ mod view;
 pub use handle::Handle;
 pub use journal::Journal;
 pub use options::{AgentProgram, Defaults, Options};
-pub use parts::Parts;
+pub use parts::{Parts, Reach};
+pub use peer::LocalPeer;
 pub use running::{Running, StartError, start};

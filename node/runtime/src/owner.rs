@@ -1,9 +1,13 @@
 //! The driver of the owner: one loop that takes inputs, lets the machine decide, persists, then acts.
 
 mod act;
+mod offer;
 
+use crate::chores::Chores;
 use crate::host::Host;
 use crate::journal::Journal;
+use crate::mesh::Neighbours;
+use crate::peer::LocalPeer;
 use crate::{Options, Parts};
 use ikigai_ports::PortError;
 use ikigai_task::{Effect, Input, Observation, Owner, Record, Refusal};
@@ -84,8 +88,11 @@ struct Driver {
     parts: Parts,
     options: Arc<Options>,
     host: Host,
-    chores: crate::chores::Chores,
+    neighbours: Arc<Neighbours>,
+    offers: offer::Offers,
+    chores: Chores,
     tracker: TaskTracker,
+    stop: CancellationToken,
 }
 
 /// The two ends of the driver's inbox.
@@ -101,18 +108,30 @@ pub(crate) fn inbox() -> (OwnerHandle, Inbox) {
 pub(crate) struct Setup {
     pub(crate) owner: Owner,
     pub(crate) journal: Arc<Journal>,
-    pub(crate) parts: Parts,
-    pub(crate) options: Arc<Options>,
-    pub(crate) host: Host,
+    pub(crate) peer: LocalPeer,
+    pub(crate) neighbours: Arc<Neighbours>,
     pub(crate) handle: OwnerHandle,
     pub(crate) tracker: TaskTracker,
 }
 
 /// Runs until `stop`.
 pub(crate) async fn drive(setup: Setup, inbox: Inbox, stop: CancellationToken) {
-    let chores = crate::chores::Chores::new(&setup.parts, &setup.options, setup.handle.clone(), stop.clone());
-    let Setup { owner, journal, parts, options, host, handle: _, tracker } = setup;
-    let mut driver = Driver { owner, journal, parts, options, host, chores, tracker };
+    let Setup { owner, journal, peer, neighbours, handle, tracker } = setup;
+    let chores = Chores::new(peer.clone(), neighbours.clone(), handle.clone(), stop.clone());
+    let (parts, options, host) = (peer.parts.clone(), peer.options.clone(), peer.host.clone());
+    let offers = offer::Offers::new(peer, neighbours.clone(), handle);
+    let mut driver = Driver {
+        owner,
+        journal,
+        parts,
+        options,
+        host,
+        neighbours,
+        offers,
+        chores,
+        tracker,
+        stop: stop.clone(),
+    };
     driver.turn(vec![(Input::Recovered, None)], &stop).await;
     driver.run(inbox.0, stop).await;
 }
@@ -183,7 +202,7 @@ impl Driver {
                 let _ = answer.send(result);
             }
             for act in acts {
-                let more = self.act(act).await;
+                let more = self.act(act);
                 queue.extend(more.into_iter().map(|o| (Input::Observation(o), None)));
             }
         }

@@ -1,9 +1,13 @@
 //! Starting a node over its ports, and ending it.
 
+use crate::checker::Checker;
+use crate::desk::Desk;
 use crate::handle::Handle;
 use crate::host::Host;
 use crate::journal::Journal;
+use crate::mesh::Neighbours;
 use crate::owner::{Setup, drive, inbox};
+use crate::peer::LocalPeer;
 use crate::{Options, Parts};
 use ikigai_ports::PortError;
 use ikigai_task::Owner;
@@ -25,6 +29,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Running {
     handle: Handle,
+    peer: LocalPeer,
     stop: CancellationToken,
     tracker: TaskTracker,
 }
@@ -41,26 +46,44 @@ pub async fn start(parts: Parts, options: Options) -> Result<Running, StartError
     let journal = Arc::new(journal);
     let owner = Owner::replay(node, options.policy, log);
     let (asks, asked) = inbox();
-    let host = Host::new(&parts, &options, asks.clone(), &tracker, &stop);
-    let handle = Handle {
+    let desk = Desk::new(&parts, &options, asks.clone());
+    let host = Host::new(&parts, &options, desk.clone(), &tracker, &stop);
+    let neighbours = Arc::new(Neighbours::default());
+    let peer = LocalPeer {
         parts: parts.clone(),
         options: options.clone(),
+        node,
+        host: host.clone(),
+        desk,
+        checker: Checker::new(&parts, &options),
+        readers: Arc::default(),
+    };
+    let handle = Handle {
+        parts,
+        options,
         node,
         owner: asks.clone(),
         host: host.clone(),
         journal: journal.clone(),
+        neighbours: neighbours.clone(),
     };
     handle.restore_cordon().await.map_err(StartError::Store)?;
     host.recover().await.map_err(StartError::Store)?;
-    let setup = Setup { owner, journal, parts, options, host, handle: asks, tracker: tracker.clone() };
+    let setup =
+        Setup { owner, journal, peer: peer.clone(), neighbours, handle: asks, tracker: tracker.clone() };
     tracker.spawn(drive(setup, asked, stop.clone()));
-    Ok(Running { handle, stop, tracker })
+    Ok(Running { handle, peer, stop, tracker })
 }
 
 impl Running {
     /// The node, for surfaces.
     pub const fn handle(&self) -> &Handle {
         &self.handle
+    }
+
+    /// The node, for its peers.
+    pub const fn peer(&self) -> &LocalPeer {
+        &self.peer
     }
 
     /// Ends the node's own tasks within `grace`; agents go on in their containers. Answers whether all ended.

@@ -16,6 +16,7 @@ mod ignore;
 mod import;
 pub mod merge;
 pub mod names;
+mod objects;
 mod patience;
 mod quarantine;
 mod salvage;

@@ -2,7 +2,7 @@
 
 use crate::event::Record;
 use crate::input::Refusal;
-use ikigai_types::{Fence, Lease, NodeId, TaskId, Timestamp};
+use ikigai_types::{Fence, Lease, NodeId, TaskId};
 
 /// One consequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,13 +13,6 @@ pub enum Effect {
     Place(TaskId),
     /// Offer the lease to its node; it starts by itself when it accepts. Idempotent by fence.
     Offer(Lease),
-    /// Tell the holder that its lease is good until then.
-    Renewed {
-        /// The lease.
-        fence: Fence,
-        /// Its new end.
-        expires: Timestamp,
-    },
     /// Have the holder stop it; the holder answers `Ended` unless it is already stale.
     Stop {
         /// The lease.

@@ -171,6 +171,13 @@ pub enum Observation {
         /// The task.
         task: TaskId,
     },
+    /// Something acted under this lease that leaves nothing in the log when the lease is good (a log line).
+    Acted {
+        /// The lease.
+        fence: Fence,
+        /// What it was.
+        what: String,
+    },
     /// A chore could not be done.
     ChoreFailed {
         /// The task.

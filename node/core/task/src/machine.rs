@@ -138,6 +138,7 @@ impl Turn<'_> {
             Observation::Merged { fence, commit } => self.merged(&fence, commit),
             Observation::MergeConflict { fence, text } => self.merge_conflict(&fence, text),
             Observation::Ticked { task } => self.box_ticked(&task),
+            Observation::Acted { fence, what } => self.acted(&fence, &what),
             Observation::ChoreFailed { task, chore, text } => self.chore_failed(&task, chore, text),
         }
     }
@@ -155,6 +156,16 @@ impl Turn<'_> {
         let current = task.epoch;
         self.stale(fence, current, what);
         false
+    }
+
+    /// What a holder does in passing is good as long as nothing was granted after its lease.
+    fn acted(&mut self, fence: &Fence, what: &str) {
+        let task = self.owner.tasks.get(&fence.attempt.task);
+        match task.map(|t| (t.is_last(fence), t.epoch)) {
+            Some((true, _)) => {}
+            Some((false, current)) => self.stale(fence, current, what),
+            None => self.refuse(Refusal::Unknown(fence.attempt.task.clone())),
+        }
     }
 
     fn stale(&mut self, fence: &Fence, current: Epoch, what: &str) {

@@ -1,124 +1,67 @@
-//! Running a result's checks again: from a clean checkout, in a fresh container, by agentd.
+//! Having a result's checks run again, on another node than the agent's where there is one.
 
-use super::{Chores, Done, change, check_fence};
-use crate::host::{WORKSPACE, run_folder, write_launch};
-use futures::StreamExt as _;
-use ikigai_ports::executor::{Exit, Mount, Role, WorkloadSpec};
+use super::{Chores, Done, change};
 use ikigai_ports::forge::Mark;
 use ikigai_ports::{PortError, PortResult};
 use ikigai_task::{Observation, Task};
 use ikigai_types::check::judge;
-use ikigai_types::{CheckResult, Fence, Verdict, WorkloadId};
-use ikigai_wire::agent::{Frame, FrameBody, Launch, Program, RUN_FOLDER};
-use std::collections::VecDeque;
-use std::time::Duration;
-
-/// What marks a checkout that was made for checks.
-pub(super) const SUFFIX: &str = ":check";
-/// Lines of a check's output that are kept.
-const TAIL: usize = 20;
-/// Longest kept line, in characters.
-const TAIL_LINE: usize = 400;
-
-/// Whether a fence stands for a checkout made for checks.
-pub(crate) fn is_check(fence: &Fence) -> bool {
-    fence.attempt.task.as_str().ends_with(SUFFIX)
-}
+use ikigai_types::{CheckResult, Fence, Liveness, NodeId, Verdict};
+use ikigai_wire::peer::Check;
 
 impl Chores {
-    /// Runs the declared checks on the result of `fence` and tells the forge the verdict.
+    /// Has the declared checks run on the result of `fence` and tells the forge the verdict.
     pub(super) async fn verify(&self, task: &Task, fence: Fence) -> Done {
         let declared = &task.spec.verify;
-        let checks = if declared.is_empty() { Vec::new() } else { self.run_checks(task, &fence).await? };
+        let (node, checks) =
+            if declared.is_empty() { (self.node, Vec::new()) } else { self.run_checks(task, &fence).await? };
         let (verdict, gaps) = judge(declared, &checks);
         self.tell_verdict(task, verdict, &checks, &gaps).await;
-        Ok(Some(Observation::Verified { fence, verdict, node: self.node, checks, gaps }))
+        Ok(Some(Observation::Verified { fence, verdict, node, checks, gaps }))
     }
 
-    async fn run_checks(&self, task: &Task, fence: &Fence) -> PortResult<Vec<CheckResult>> {
-        let at = check_fence(fence)?;
-        let folder = run_folder(&self.options.run_folder, &at);
-        self.clear(&at, &folder).await;
-        let workspace = self.parts.workspaces.create(&task.spec.project, &at, &change(task)?.head).await?;
-        let launch = Launch {
-            program: Program::Checks {
-                commands: task.spec.verify.clone(),
-                timeout_secs: task.spec.limits.time.as_secs(),
-            },
-            workdir: WORKSPACE.to_owned(),
-            env: self.options.agent.env.clone(),
-            linger_secs: 0,
-        };
-        write_launch(&folder, &launch).await?;
-        let mount = |source, target: &str, read_only| Mount { source, target: target.into(), read_only };
-        let mut mounts = vec![mount(workspace, WORKSPACE, false), mount(folder.clone(), RUN_FOLDER, true)];
-        mounts.extend(self.options.agent.mounts.iter().cloned());
-        let spec = WorkloadSpec {
-            node: self.node,
-            fence: at.clone(),
-            role: Role::Check,
-            image: self.options.image.clone().unwrap_or_default(),
-            command: self.options.agent.command.clone(),
-            env: self.options.agent.env.clone(),
-            mounts,
-            workdir: WORKSPACE.into(),
+    /// Asks one node after the other until one has run them.
+    async fn run_checks(&self, task: &Task, fence: &Fence) -> PortResult<(NodeId, Vec<CheckResult>)> {
+        let check = Check {
+            fence: fence.clone(),
+            project: task.spec.project.clone(),
+            head: change(task)?.head.clone(),
+            commands: task.spec.verify.clone(),
             limits: task.spec.limits,
         };
-        let id = self.parts.executor.launch(&spec).await?;
-        let result = self.follow(&id, task).await;
-        let _ = self.parts.executor.remove(&id).await;
-        self.clear(&at, &folder).await;
-        result
-    }
-
-    /// Reads what the checks say, and ends them when they take longer than an attempt may.
-    async fn follow(&self, id: &WorkloadId, task: &Task) -> PortResult<Vec<CheckResult>> {
-        let limit = task.spec.limits.time;
-        tokio::select! {
-            read = self.read(id) => {
-                let (checks, ended) = read?;
-                let exit = self.parts.executor.wait(id).await?;
-                whole(checks, ended, &exit, task)
-            }
-            () = self.parts.clock.sleep(limit) => {
-                self.parts.executor.stop(id, Duration::ZERO).await?;
-                let (mut checks, _) = self.read(id).await?;
-                let ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-                if let Some(command) = task.spec.verify.get(checks.len()) {
-                    let tail = vec![format!("ended after {} s", limit.as_secs())];
-                    checks.push(CheckResult { command: command.clone(), code: 124, ms, tail });
+        let mut failed = PortError::Unsupported("running checks");
+        for node in self.checkers(task) {
+            self.peer.lend(node, &check.project);
+            match self.ask(node, &check).await {
+                Ok(checks) => return Ok((node, checks)),
+                Err(error) => {
+                    tracing::warn!(node = %node.short(), error = error.chain(), "the checks were not run there");
+                    failed = error;
                 }
-                Ok(checks)
             }
         }
+        Err(failed)
     }
 
-    async fn read(&self, id: &WorkloadId) -> PortResult<(Vec<CheckResult>, bool)> {
-        let mut lines = self.parts.executor.logs(id).await?;
-        let (mut checks, mut tail, mut ended) = (Vec::new(), VecDeque::new(), false);
-        while let Some(line) = lines.next().await {
-            let Ok(frame) = serde_json::from_str::<Frame>(&line?) else { continue };
-            match frame.body {
-                FrameBody::Out { t } | FrameBody::Err { t } => {
-                    tail.push_back(t.chars().take(TAIL_LINE).collect());
-                    if tail.len() > TAIL {
-                        tail.pop_front();
-                    }
-                }
-                FrameBody::Checked { command, code, ms } => {
-                    let tail = std::mem::take(&mut tail).into();
-                    checks.push(CheckResult { command, code, ms, tail });
-                }
-                FrameBody::Ended { .. } => ended = true,
-                _ => {}
-            }
+    async fn ask(&self, node: NodeId, check: &Check) -> PortResult<Vec<CheckResult>> {
+        if node == self.node {
+            return self.checker.run(check).await;
         }
-        Ok((checks, ended))
+        Ok(self.parts.peer(node)?.check(self.node, check.clone()).await?.checks)
     }
 
-    async fn clear(&self, at: &Fence, folder: &std::path::Path) {
-        let _ = self.parts.workspaces.remove(at).await;
-        let _ = tokio::fs::remove_dir_all(folder).await;
+    /// Who may run the checks, the best first: not who ran the agent, then this node, then whoever is left.
+    fn checkers(&self, task: &Task) -> Vec<NodeId> {
+        let ran = task.attempts.last().map(|a| a.node);
+        let image = self.options.image.as_deref();
+        let now = self.parts.clock.now();
+        let fit = self.neighbours.candidates(image, now, |_, _| task.spec.request);
+        let fit = fit
+            .into_iter()
+            .filter(|c| c.liveness == Liveness::Alive && c.image && c.free.covers(&task.spec.request));
+        let mut nodes: Vec<_> = fit.map(|c| (Some(c.id) == ran, c.free.slots, c.id)).collect();
+        nodes.push((Some(self.node) == ran, u64::from(nodes.is_empty()), self.node));
+        nodes.sort_by_key(|(ran, free, id)| (*ran, std::cmp::Reverse(*free), *id));
+        nodes.into_iter().map(|(_, _, id)| id).take(3).collect()
     }
 
     async fn tell_verdict(&self, task: &Task, verdict: Verdict, checks: &[CheckResult], gaps: &[String]) {
@@ -136,24 +79,4 @@ impl Chores {
             tracing::warn!(task = %task.spec.id, error = error.chain(), "the forge was not told the verdict");
         }
     }
-}
-
-/// Checks that were cut short by the machine say nothing of the result; by the kernel's memory limit they do.
-fn whole(
-    mut checks: Vec<CheckResult>,
-    ended: bool,
-    exit: &Exit,
-    task: &Task,
-) -> PortResult<Vec<CheckResult>> {
-    if ended {
-        return Ok(checks);
-    }
-    let next = task.spec.verify.get(checks.len());
-    if let (true, Some(command)) = (exit.out_of_memory, next) {
-        let tail = vec!["the kernel ended it for want of memory".to_owned()];
-        checks.push(CheckResult { command: command.clone(), code: 137, ms: 0, tail });
-        return Ok(checks);
-    }
-    let detail = exit.detail.clone().unwrap_or_default();
-    Err(PortError::Refused(format!("the check container ended early with {} {detail}", exit.code)))
 }

@@ -4,17 +4,22 @@
 mod attend;
 mod deliver;
 mod lines;
+mod shipper;
+mod teller;
 
-use super::{Order, Shared, note_key, tidy::log_failure};
+use super::{Shared, note_key, tidy::log_failure};
 use ikigai_ports::gate::GateEvent;
 use ikigai_ports::store::Batch;
 use ikigai_ports::{PortError, PortResult};
+use ikigai_task::Reason;
 use ikigai_task::host::{Breach, End, Watch, judge};
-use ikigai_task::{Observation, Reason};
 use ikigai_types::{Fence, Timestamp};
+use ikigai_wire::peer::{News, Order};
 use ikigai_wire::record::{HostRecord, encode};
+use shipper::Shipper;
 use std::sync::Arc;
 use std::time::Duration;
+use teller::Teller;
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
@@ -35,6 +40,8 @@ pub(super) struct Run {
     lease_until: Timestamp,
     again: bool,
     denied: u32,
+    teller: Teller,
+    shipper: Shipper,
 }
 
 impl Run {
@@ -47,8 +54,25 @@ impl Run {
         let now = shared.parts.clock.now();
         let (gate_sender, gate) = mpsc::channel(GATE_EVENTS);
         let watch = Watch::new(note.spec.limits, Duration::from_millis(note.ran_ms), now);
-        let lease_until = now.after(shared.options.policy.lease);
-        Self { shared, note, orders, gate, gate_sender, watch, stopped: None, lease_until, again, denied: 0 }
+        let lease_until = now.after(Duration::from_millis(note.lease_ms));
+        let (owner, fence) = (note.spec.owner, note.lease.fence.clone());
+        let teller = Teller::new(shared.clone(), owner, fence.clone());
+        let shipper = Shipper::new(shared.clone(), owner, fence);
+        let (stopped, denied) = (None, 0);
+        Self {
+            shared,
+            note,
+            orders,
+            gate,
+            gate_sender,
+            watch,
+            stopped,
+            lease_until,
+            again,
+            denied,
+            teller,
+            shipper,
+        }
     }
 
     fn fence(&self) -> &Fence {
@@ -69,7 +93,8 @@ impl Run {
             }
             self.shared.seats().remove(self.fence());
             self.shared.left.notify_waiters();
-            let _ = self.shared.owner.observe(Observation::CapacityChanged).await;
+            self.shared.changed.send_modify(|n| *n += 1);
+            self.shared.desk.freed().await;
         }
         .instrument(span)
         .await;
@@ -96,7 +121,7 @@ impl Run {
             return Ok(());
         }
         self.keep_note().await?;
-        self.fix_base().await?;
+        self.fetch_base().await?;
         if self.again && self.note.workload.is_some() && !self.is_there().await? {
             return Err(PortError::Refused("its workload vanished while the node was away".to_owned()));
         }
@@ -104,7 +129,7 @@ impl Run {
         self.shared.image_missing.store(false, std::sync::atomic::Ordering::Relaxed);
         self.note.workload = Some(workload.clone());
         self.keep_note().await?;
-        self.report_start().await;
+        self.report_start();
         let end = self.attend(&workload).await?;
         if !self.note.delivered {
             let breach = judge(&end, self.stopped.as_ref());
@@ -118,15 +143,13 @@ impl Run {
         Ok(running.iter().any(|r| &r.fence == self.fence()))
     }
 
-    /// Fixes what the attempt works from: the accepted code at this time, the parents' patches in it.
-    async fn fix_base(&mut self) -> PortResult<()> {
-        if self.note.base.is_none() {
-            let spec = &self.note.spec;
-            let source = std::path::Path::new(&spec.checkout);
-            self.note.base = Some(self.shared.parts.workspaces.import(&spec.project, source, None).await?);
-            self.keep_note().await?;
+    /// Brings here what the attempt works from, from the owner that has it.
+    async fn fetch_base(&self) -> PortResult<()> {
+        let spec = &self.note.spec;
+        if spec.owner == self.shared.node {
+            return Ok(());
         }
-        Ok(())
+        crate::mesh::fetch(&self.shared.parts, spec.owner, &spec.project, &self.note.base).await
     }
 
     async fn keep_note(&self) -> PortResult<()> {
@@ -134,14 +157,12 @@ impl Run {
         self.shared.parts.store.commit(batch).await
     }
 
-    async fn report_start(&self) {
-        let (Some(workload), Some(base)) = (self.note.workload.clone(), self.note.base.clone()) else {
-            return;
-        };
+    /// A restart reports the same start again; the owner takes it as the same.
+    fn report_start(&mut self) {
+        let Some(workload) = self.note.workload.clone() else { return };
         let isolation_missing = self.shared.parts.executor.isolation().missing;
-        let started = Observation::Started { fence: self.fence().clone(), workload, base, isolation_missing };
-        // A restart reports the same start again; the owner takes it as the same.
-        let _ = self.shared.owner.observe(started).await;
+        let base = self.note.base.clone();
+        self.teller.tell(News::Started { workload, base, isolation_missing });
     }
 
     /// Ends what is left of it. The note goes last: until then a restart comes back here.
@@ -162,8 +183,11 @@ impl Run {
 
     /// Saves what a person may have left in the editor after the result was taken.
     async fn save_rest(&self) -> bool {
-        let (Some(base), true) = (&self.note.base, self.note.spec.linger_secs > 0) else { return true };
-        let saved = self.shared.parts.workspaces.salvage(&self.note.spec.project, self.fence(), base).await;
+        if self.note.spec.linger_secs == 0 {
+            return true;
+        }
+        let (project, base) = (&self.note.spec.project, &self.note.base);
+        let saved = self.shared.parts.workspaces.salvage(project, self.fence(), base).await;
         match saved {
             Ok(_) | Err(PortError::NotFound(_)) => true,
             Err(error) => {

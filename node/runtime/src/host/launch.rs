@@ -17,9 +17,7 @@ impl Shared {
     /// Makes everything ready and starts the agent; with everything there already, finds it again.
     pub(super) async fn launch(&self, note: &HostRecord, events: GateEvents) -> PortResult<WorkloadId> {
         let fence = &note.lease.fence;
-        let base =
-            note.base.as_ref().ok_or_else(|| PortError::Corrupt("holder's note without base".to_owned()))?;
-        let workspace = self.parts.workspaces.create(&note.spec.project, fence, base).await?;
+        let workspace = self.parts.workspaces.create(&note.spec.project, fence, &note.base).await?;
         let folder = self.run_folder(fence);
         let launch = Launch {
             program: self.program(note)?,

@@ -31,7 +31,7 @@ impl Shared {
     /// Deletes a checkout made for checks: it holds nothing of anybody's. Every other workspace has a note
     /// until it is saved and gone; one without is kept for a person to look at.
     async fn discard(&self, fence: &Fence) {
-        if crate::chores::is_check(fence) {
+        if crate::checker::is_check(fence) {
             log_failure("remove", self.parts.workspaces.remove(fence).await);
         } else {
             tracing::warn!(%fence, "a workspace without a note is kept");

@@ -1,20 +1,23 @@
 //! Carrying out what the owner decided. Whatever takes time runs beside the loop and reports back.
 
 use super::Driver;
-use ikigai_placement::{Placement, Request, place};
+use super::offer::Proposed;
+use ikigai_placement::{Candidate, Placement, Request, place};
 use ikigai_task::{Effect, Observation, WaitReason};
-use ikigai_types::{Filter, Lease, TaskId};
+use ikigai_types::{Fence, Filter, Lease, NodeId, Resources, TaskId, Timestamp};
+use ikigai_wire::peer::Order;
 
 impl Driver {
     /// Does one effect; answers what is known of it at once.
-    pub(super) async fn act(&mut self, effect: Effect) -> Option<Observation> {
+    pub(super) fn act(&mut self, effect: Effect) -> Option<Observation> {
         match effect {
             Effect::Place(task) => return self.place(task),
-            Effect::Offer(lease) => return self.offer(lease),
-            Effect::Renewed { fence, .. } => self.host.renewed(&fence),
-            Effect::Stop { fence, grace, reason, .. } => self.host.stop(&fence, grace, reason),
-            Effect::Hold { fence, .. } => self.host.hold(&fence, true),
-            Effect::Unhold { fence, .. } => self.host.hold(&fence, false),
+            Effect::Offer(lease) => self.offer(lease),
+            Effect::Stop { fence, node, grace, reason } => {
+                self.order(node, fence, Order::Stop { grace, reason });
+            }
+            Effect::Hold { fence, node } => self.order(node, fence, Order::Hold),
+            Effect::Unhold { fence, node } => self.order(node, fence, Order::Unhold),
             chore => self.chore(chore),
         }
         None
@@ -29,23 +32,48 @@ impl Driver {
             provider: self.options.provider_needed(&task.spec.adapter, &task.spec.provider),
             ..Request::default()
         };
-        let placement = place(&request, &[self.host.candidate()]);
+        let placement = place(&request, &self.candidates());
         Some(match placement.chosen {
             Some(node) => Observation::Chosen { task: id, node, rows: placement.rows },
             None => none_fits(id, placement),
         })
     }
 
+    /// This machine, less what was granted and has not arrived, and every other as it last described itself.
+    fn candidates(&self) -> Vec<Candidate> {
+        let mut own = self.host.candidate();
+        let seated = self.host.fences();
+        let coming = self.granted(own.id, |fence, _| !seated.contains(fence));
+        own.free = own.free.minus(&coming);
+        let others = self.neighbours.candidates(
+            self.options.image.as_deref(),
+            self.parts.clock.now(),
+            |node, heard| self.granted(node, |_, at| at >= heard),
+        );
+        std::iter::once(own).chain(others).collect()
+    }
+
+    /// What leases on `node` ask that `counts`.
+    fn granted(&self, node: NodeId, counts: impl Fn(&Fence, Timestamp) -> bool) -> Resources {
+        let active = self.owner.tasks().values().filter_map(|t| t.active().map(|a| (t, a)));
+        let taken = active.filter(|(_, a)| a.node == node && counts(&a.fence, a.started_at));
+        taken.fold(Resources::default(), |sum, (t, _)| sum.plus(&t.spec.request))
+    }
+
     /// Offers the lease to its node, with the prompt the attempt will get.
-    fn offer(&self, lease: Lease) -> Option<Observation> {
-        let task = self.owner.task(&lease.fence.attempt.task)?;
+    fn offer(&self, lease: Lease) {
+        let Some(task) = self.owner.task(&lease.fence.attempt.task) else { return };
         // What is said of earlier attempts must not include the one that starts.
         let prompt = ikigai_task::prompt::prompt(task, lease.fence.attempt.number);
-        let fence = lease.fence.clone();
-        match self.host.offer(lease, task.spec.clone(), prompt) {
-            Ok(()) => None,
-            Err(text) => Some(Observation::Declined { fence, text }),
-        }
+        let base = task.active().and_then(|a| a.base.clone());
+        let proposed = Proposed { lease, spec: task.spec.clone(), prompt, base };
+        let offers = self.offers.clone();
+        self.beside(async move { offers.make(proposed).await });
+    }
+
+    fn order(&self, node: NodeId, fence: Fence, order: Order) {
+        let offers = self.offers.clone();
+        self.beside(async move { offers.order(node, fence, order).await });
     }
 
     fn chore(&self, effect: Effect) {
@@ -57,8 +85,20 @@ impl Driver {
         };
         if let Some(task) = self.owner.task(id).cloned() {
             let chores = self.chores.clone();
-            self.tracker.spawn(async move { chores.run(effect, task).await });
+            self.beside(async move { chores.run(effect, task).await });
         }
+    }
+
+    /// Runs beside the loop; a node that stops leaves it to the next start.
+    fn beside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tracker.spawn(async move {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = work => {}
+            }
+        });
     }
 }
 

@@ -58,13 +58,15 @@ pub type StoredRecord = Record;
 pub struct HostRecord {
     /// The lease.
     pub lease: Lease,
+    /// Milliseconds it is good for without being renewed.
+    #[serde(default = "minute")]
+    pub lease_ms: u64,
     /// The task.
     pub spec: TaskSpec,
     /// What the agent is told.
     pub prompt: String,
-    /// What it works from, once that is fixed.
-    #[serde(default)]
-    pub base: Option<Commit>,
+    /// What it works from, fixed by the owner.
+    pub base: Commit,
     /// What the executor calls it, once it was launched.
     #[serde(default)]
     pub workload: Option<WorkloadId>,
@@ -80,4 +82,8 @@ pub struct HostRecord {
     /// Its result was handed over; only the editor holds it here.
     #[serde(default)]
     pub delivered: bool,
+}
+
+const fn minute() -> u64 {
+    60_000
 }

@@ -4,5 +4,6 @@
 mod checkout;
 mod forge;
 mod hostile;
+mod objects;
 mod support;
 mod workspaces;

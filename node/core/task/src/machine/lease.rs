@@ -17,7 +17,6 @@ impl Turn<'_> {
         if let Some(task) = self.owner.tasks.get_mut(&fence.attempt.task) {
             task.expires = Some(expires);
         }
-        self.act(Effect::Renewed { fence, expires });
     }
 
     pub(super) fn quota(&mut self, fence: Fence, until: Timestamp) {

@@ -244,9 +244,7 @@ impl World {
             Effect::Verify(fence) => self.verify(fence),
             Effect::Merge(fence) => self.merge(fence),
             Effect::Tick(task) => self.send(Observation::Ticked { task }),
-            Effect::Renewed { .. } | Effect::Refuse(_) => {
-                self.refused += u32::from(matches!(effect, Effect::Refuse(_)))
-            }
+            Effect::Refuse(_) => self.refused += 1,
             // A frozen node does not hear it: that is what the epoch is for.
             Effect::Stop { fence, .. } if !self.faults || self.dice.one_in(2) => {
                 self.running.remove(&key(&fence));

@@ -1,16 +1,16 @@
 //! While the agent runs: its lines become durable, its lease is renewed, its limits are watched.
 
-use super::{Run, Told, lines};
-use crate::host::Order;
+use super::{Run, Told, lines, teller};
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, StreamExt as _};
 use ikigai_ports::PortResult;
 use ikigai_ports::gate::GateEvent;
 use ikigai_ports::logs::LogLine;
+use ikigai_task::Reason;
 use ikigai_task::host::{Breach, End};
-use ikigai_task::{Observation, Reason};
 use ikigai_types::WorkloadId;
 use ikigai_wire::agent::FrameBody;
+use ikigai_wire::peer::{News, Order, Reply};
 use std::time::Duration;
 
 /// How often limits are looked at.
@@ -48,6 +48,8 @@ impl Run {
                 },
                 Some(order) = self.orders.recv() => self.obey(id, order).await,
                 Some((_, event)) = self.gate.recv() => self.hear(event).await,
+                told = self.teller.next() => self.answered(told).await,
+                () = self.shipper.next() => {}
                 () = clock.sleep(TICK) => {
                     ticks += 1;
                     if ticks % DISK_TICKS == 0 {
@@ -76,7 +78,8 @@ impl Run {
         }
         self.watch.heard(self.shared.parts.clock.now());
         if !batch.is_empty() {
-            self.shared.parts.logs.append(&self.fence().attempt, batch).await?;
+            let last = self.shared.parts.logs.append(&self.fence().attempt, batch).await?;
+            self.shipper.kept(last);
         }
         Ok(())
     }
@@ -106,12 +109,8 @@ impl Run {
                 self.stopped.get_or_insert(Breach { reason, detail });
                 executor.stop(id, Duration::from_secs(grace)).await
             }
-            Order::Hold(true) => executor.pause(id).await.map(|()| self.watch.hold(true, now)),
-            Order::Hold(false) => executor.resume(id).await.map(|()| self.watch.hold(false, now)),
-            Order::Renewed => {
-                self.lease_until = now.after(self.shared.options.policy.lease);
-                Ok(())
-            }
+            Order::Hold => executor.pause(id).await.map(|()| self.watch.hold(true, now)),
+            Order::Unhold => executor.resume(id).await.map(|()| self.watch.hold(false, now)),
         };
         if let Err(error) = done {
             tracing::warn!(error = error.chain(), "an order could not be carried out");
@@ -119,10 +118,8 @@ impl Run {
     }
 
     async fn hear(&mut self, event: GateEvent) {
-        let fence = self.fence().clone();
-        let now = self.shared.parts.clock.now();
-        self.watch.heard(now);
-        let told = match event {
+        self.watch.heard(self.shared.parts.clock.now());
+        let news = match event {
             GateEvent::Used { total } => {
                 self.note.usage = total;
                 super::log_failure("note what was used", self.keep_note().await);
@@ -131,7 +128,7 @@ impl Run {
             GateEvent::Upstream { what } => return tracing::warn!(what, "the model provider"),
             GateEvent::Quota { retry_after } => {
                 let wait = retry_after.map_or(QUOTA, Duration::from_secs);
-                Observation::Quota { fence, until: now.after(wait) }
+                News::Quota { wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) }
             }
             GateEvent::Denied { what } => {
                 self.denied += 1;
@@ -139,10 +136,10 @@ impl Run {
                 if self.denied > DENIALS {
                     return;
                 }
-                Observation::Denied { fence, what }
+                News::Denied { what }
             }
         };
-        let _ = self.shared.owner.observe(told).await;
+        self.teller.tell(news);
     }
 
     async fn tick(&mut self, id: &WorkloadId, ticks: u32, disk: u64) {
@@ -157,7 +154,7 @@ impl Run {
             super::log_failure("stop", self.shared.parts.executor.stop(id, GRACE).await);
             return;
         }
-        let every = (self.shared.options.policy.lease.as_secs() / 3).max(1);
+        let every = (self.note.lease_ms / 3000).max(1);
         if u64::from(ticks) % every == 0 {
             self.heartbeat().await;
         }
@@ -172,13 +169,25 @@ impl Run {
     async fn heartbeat(&mut self) {
         self.note.ran_ms = u64::try_from(self.watch.ran().as_millis()).unwrap_or(u64::MAX);
         super::log_failure("note how long it ran", self.keep_note().await);
-        let beat = Observation::Heartbeat { fence: self.fence().clone() };
-        if let Err(crate::owner::Gone::Refused(refusal)) = self.shared.owner.observe(beat).await {
-            // It was replaced: it ends, and what it made is saved, not handed in.
-            self.stopped = Some(Breach { reason: Reason::Lost, detail: refusal.to_string() });
-            if let Some(id) = self.note.workload.clone() {
-                super::log_failure("stop", self.shared.parts.executor.stop(&id, GRACE).await);
+        self.teller.tell(News::Heartbeat);
+    }
+
+    /// The owner answered: the lease is good from before it was asked, or it is not good any more.
+    async fn answered(&mut self, told: teller::Told) {
+        match told.reply {
+            Ok(Reply::Taken { lease_ms }) => {
+                self.lease_until = told.sent.after(Duration::from_millis(lease_ms));
+                self.note.lease_ms = lease_ms;
             }
+            // It was replaced: it ends, and what it made is saved, not handed in.
+            Ok(Reply::Refused { text, .. }) if self.stopped.is_none() => {
+                self.stopped = Some(Breach { reason: Reason::Lost, detail: text });
+                if let Some(id) = self.note.workload.clone() {
+                    super::log_failure("stop", self.shared.parts.executor.stop(&id, GRACE).await);
+                }
+            }
+            Ok(Reply::Refused { .. }) => {}
+            Err(error) => tracing::debug!(error = error.chain(), "the owner does not answer"),
         }
     }
 }

@@ -3,9 +3,10 @@
 
 use super::{Run, Told};
 use ikigai_ports::PortError;
+use ikigai_task::Reason;
 use ikigai_task::host::{Breach, End, judge};
-use ikigai_task::{Observation, Reason};
 use ikigai_types::Change;
+use ikigai_wire::peer::{Ended, News, Reply};
 
 impl Run {
     /// The agent is done but stays for its editor: its result goes to the owner now.
@@ -13,7 +14,6 @@ impl Run {
         let end = End { program: told.program, program_error: told.error.clone(), ..End::default() };
         let breach = judge(&end, self.stopped.as_ref());
         self.hand_over(end.program, breach).await;
-        self.shared.release(self.fence());
     }
 
     /// Collects, saves the rest, and reports until the owner has answered.
@@ -27,18 +27,14 @@ impl Run {
         let failed = breach.is_some() || change.is_none();
         let salvage = if failed { self.salvage().await } else { None };
         let (reason, detail) = breach.map_or((None, String::new()), |b| (Some(b.reason), b.detail));
-        let ended = Observation::Ended {
-            fence: self.fence().clone(),
-            exit_code,
-            reason,
-            detail,
-            usage: self.note.usage,
-            change,
-            salvage,
-        };
+        // From here on it asks nothing of the machine but patience with an owner that may be away.
+        self.shared.release(self.fence());
+        let (usage, fence) = (self.note.usage, self.fence().clone());
+        let ended = Ended { exit_code, reason, detail, usage, change, salvage };
+        self.shipper.finish().await;
         // Refused as stale: the work is kept under its salvage ref, the refusal is in the owner's log.
-        if let Err(error) = self.shared.owner.observe(ended).await {
-            tracing::warn!(%error, "the result was not taken");
+        if let Reply::Refused { text, .. } = self.teller.finish(News::Ended(Box::new(ended))).await {
+            tracing::warn!(%fence, text, "the result was not taken");
             self.salvage().await;
         }
         self.note.delivered = true;
@@ -47,7 +43,10 @@ impl Run {
 
     /// What the agent committed, when it ended well; why it cannot be taken otherwise.
     async fn collect(&self, breach: Option<Breach>) -> (Option<Change>, Option<Breach>) {
-        let (None, Some(base)) = (&breach, &self.note.base) else { return (None, breach) };
+        if breach.is_some() {
+            return (None, breach);
+        }
+        let base = &self.note.base;
         let signer = self.shared.parts.keys.for_attempt(self.fence());
         let project = &self.note.spec.project;
         match self.shared.parts.workspaces.collect(project, self.fence(), base, &*signer).await {
@@ -62,7 +61,7 @@ impl Run {
     }
 
     async fn salvage(&self) -> Option<String> {
-        let base = self.note.base.as_ref()?;
+        let base = &self.note.base;
         let saved = self.shared.parts.workspaces.salvage(&self.note.spec.project, self.fence(), base).await;
         saved.unwrap_or_else(|error| {
             if !matches!(error, PortError::NotFound(_)) {

@@ -1,0 +1,206 @@
+//! The owner's desk: what holders report is checked against who holds what, then handed to the owner.
+//!
+//! The node's own host reports here too, so that a task on this machine and one on another take one path.
+
+use crate::mesh::fetch;
+use crate::owner::{Gone, OwnerHandle};
+use crate::{Options, Parts};
+use ikigai_ports::logs::{LogLine, Stream};
+use ikigai_ports::peer::Appended;
+use ikigai_ports::{PortError, PortResult};
+use ikigai_task::{Observation, Refusal};
+use ikigai_types::{Epoch, Fence, NodeId, ProjectId, Timestamp};
+use ikigai_wire::peer::{Line, Lines, News, Reply, Report};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Where holders report. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Desk {
+    parts: Parts,
+    options: Arc<Options>,
+    node: NodeId,
+    owner: OwnerHandle,
+    /// Stale appends already in the log: a zombie that prints thousands of lines is recorded once.
+    told: Arc<Mutex<HashMap<Fence, Epoch>>>,
+}
+
+/// What the owner knows of a fence.
+enum Claim {
+    /// No such attempt: the owner says so itself, or records it as stale.
+    Unknown,
+    /// It was granted to `node`.
+    Granted { node: NodeId, project: ProjectId, last: bool, epoch: Epoch },
+}
+
+/// Fences whose stale appends are remembered as told.
+const TOLD: usize = 1024;
+
+impl Desk {
+    pub(crate) fn new(parts: &Parts, options: &Arc<Options>, owner: OwnerHandle) -> Self {
+        let node = NodeId::from_bytes(parts.signer.public_key());
+        Self { parts: parts.clone(), options: options.clone(), node, owner, told: Arc::default() }
+    }
+
+    /// What happened to an attempt; answered when it is durable here, objects included.
+    pub(crate) async fn report(&self, caller: NodeId, report: Report) -> PortResult<Reply> {
+        let Report { fence, news } = report;
+        let claim = self.claim(caller, &fence).await?;
+        if let (Claim::Granted { project, last: true, .. }, News::Ended(ended)) = (&claim, &news)
+            && let Some(change) = ended.change.as_ref().filter(|_| caller != self.node)
+        {
+            fetch(&self.parts, caller, project, &change.head).await?;
+        }
+        let observation = observation(fence, news, self.parts.clock.now());
+        match self.owner.observe(observation).await {
+            Ok(()) => Ok(Reply::Taken { lease_ms: lease_ms(self.options.policy.lease) }),
+            Err(Gone::Stopping) => Err(stopping()),
+            Err(Gone::Refused(refusal)) => {
+                let current = match &refusal {
+                    Refusal::Stale { current, .. } => Some(*current),
+                    _ => None,
+                };
+                Ok(Reply::Refused { current, text: refusal.to_string() })
+            }
+        }
+    }
+
+    /// Lines of an attempt that ran on another machine, kept here as they were numbered there.
+    pub(crate) async fn append(&self, caller: NodeId, lines: Lines) -> PortResult<Appended> {
+        let Lines { fence, lines } = lines;
+        match self.claim(caller, &fence).await? {
+            Claim::Granted { last: true, .. } => {}
+            Claim::Granted { epoch, .. } => return self.stale_lines(fence, epoch).await,
+            Claim::Unknown => return self.stale_lines(fence, Epoch::default()).await,
+        }
+        let attempt = &fence.attempt;
+        if lines.is_empty() {
+            return Ok(Appended::Upto(*self.parts.logs.watch(attempt).await?.borrow()));
+        }
+        let lines = lines.into_iter().map(log_line).collect::<PortResult<Vec<_>>>()?;
+        self.parts.logs.append(attempt, lines).await.map(Appended::Upto)
+    }
+
+    async fn stale_lines(&self, fence: Fence, epoch: Epoch) -> PortResult<Appended> {
+        if self.is_news(&fence, epoch) {
+            let what = "log line".to_owned();
+            match self.owner.observe(Observation::Acted { fence, what }).await {
+                Err(Gone::Stopping) => return Err(stopping()),
+                Ok(()) | Err(Gone::Refused(_)) => {}
+            }
+        }
+        Ok(Appended::Stale(epoch))
+    }
+
+    fn is_news(&self, fence: &Fence, epoch: Epoch) -> bool {
+        let mut told = self.told.lock().expect("invariant: no panic while it is held");
+        if told.len() >= TOLD {
+            told.clear();
+        }
+        told.insert(fence.clone(), epoch) != Some(epoch)
+    }
+
+    /// Whose attempt it is. A node speaks for the attempts it was granted and for no other.
+    async fn claim(&self, caller: NodeId, fence: &Fence) -> PortResult<Claim> {
+        let wanted = fence.clone();
+        let looked = self.owner.look(move |o| {
+            let task = o.task(&wanted.attempt.task)?;
+            let attempt = task.attempts.iter().find(|a| a.fence == wanted)?;
+            let last = task.is_last(&wanted);
+            let project = task.spec.project.clone();
+            Some(Claim::Granted { node: attempt.node, project, last, epoch: task.epoch })
+        });
+        match looked.await.map_err(|_| stopping())? {
+            Some(Claim::Granted { node, .. }) if node != caller => {
+                Err(PortError::Refused(format!("{fence} was not granted to node {}", caller.short())))
+            }
+            claim => Ok(claim.unwrap_or(Claim::Unknown)),
+        }
+    }
+
+    /// Whether `caller` has or had an attempt of `project` from here: it may read the project's objects.
+    pub(crate) async fn works_on(&self, caller: NodeId, project: &ProjectId) -> bool {
+        let project = project.clone();
+        let looked = self.owner.look(move |o| {
+            let mut tasks = o.tasks().values().filter(|t| t.spec.project == project);
+            tasks.any(|t| t.attempts.iter().any(|a| a.node == caller))
+        });
+        looked.await.unwrap_or(false)
+    }
+
+    /// Something became free.
+    pub(crate) async fn freed(&self) {
+        // A node that is stopping looks again when it starts.
+        let _ = self.owner.observe(Observation::CapacityChanged).await;
+    }
+}
+
+/// What a holder may count on, from before it asked: the owner's lease less the margin for clocks that do not
+/// run at one rate.
+pub(crate) fn lease_ms(lease: Duration) -> u64 {
+    let margin = Duration::from_secs(2).max(lease / 5).min(lease / 2);
+    u64::try_from((lease - margin).as_millis()).unwrap_or(u64::MAX)
+}
+
+fn stopping() -> PortError {
+    PortError::unavailable("the owner", "its node is stopping")
+}
+
+fn observation(fence: Fence, news: News, now: Timestamp) -> Observation {
+    match news {
+        News::Heartbeat => Observation::Heartbeat { fence },
+        News::Started { workload, base, isolation_missing } => {
+            Observation::Started { fence, workload, base, isolation_missing }
+        }
+        News::Denied { what } => Observation::Denied { fence, what },
+        News::Quota { wait_ms } => {
+            Observation::Quota { fence, until: now.after(Duration::from_millis(wait_ms)) }
+        }
+        News::Ended(e) => Observation::Ended {
+            fence,
+            exit_code: e.exit_code,
+            reason: e.reason,
+            detail: e.detail,
+            usage: e.usage,
+            change: e.change,
+            salvage: e.salvage,
+        },
+    }
+}
+
+fn log_line(line: Line) -> PortResult<LogLine> {
+    let stream = match line.stream.as_str() {
+        "stdout" => Stream::Stdout,
+        "stderr" => Stream::Stderr,
+        "system" => Stream::System,
+        "gap" => Stream::Gap,
+        other => {
+            let other: String = other.chars().take(20).collect();
+            return Err(PortError::Refused(format!("`{other}` is no stream of a log line")));
+        }
+    };
+    Ok(LogLine { n: line.n, at: line.at, stream, text: line.text })
+}
+
+/// A log line as it is sent.
+pub(crate) fn line(line: LogLine) -> Line {
+    let stream = match line.stream {
+        Stream::Stdout => "stdout",
+        Stream::Stderr => "stderr",
+        Stream::System => "system",
+        Stream::Gap => "gap",
+    };
+    Line { n: line.n, at: line.at, stream: stream.to_owned(), text: line.text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_counts_on_less_than_the_owner_grants() {
+        let margin = |s| s * 1000 - lease_ms(Duration::from_secs(s));
+        assert_eq!([60, 10, 5, 3].map(margin), [12_000, 2_000, 2_000, 1_500]);
+    }
+}

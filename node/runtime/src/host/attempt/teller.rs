@@ -1,0 +1,118 @@
+//! What the owner is to be told, one thing at a time and in order, beside everything else an attempt does.
+
+use crate::host::Shared;
+use ikigai_ports::{PortError, PortResult};
+use ikigai_types::{Fence, NodeId, Timestamp};
+use ikigai_wire::peer::{News, Reply, Report};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::task::AbortOnDropHandle;
+
+/// News that wait, at most; what comes beyond is dropped (heartbeats and denials only).
+const WAITING: usize = 64;
+/// How long a call to the owner may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// How long after a call that did not get through the next one is made.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Tells the owner. Dropping it withdraws what was not said.
+pub(super) struct Teller {
+    shared: Arc<Shared>,
+    owner: NodeId,
+    fence: Fence,
+    waiting: VecDeque<News>,
+    call: Option<AbortOnDropHandle<Told>>,
+}
+
+/// What came of telling one thing.
+pub(super) struct Told {
+    pub(super) news: News,
+    /// When it was sent: a lease is counted from here.
+    pub(super) sent: Timestamp,
+    pub(super) reply: PortResult<Reply>,
+}
+
+impl Teller {
+    pub(super) fn new(shared: Arc<Shared>, owner: NodeId, fence: Fence) -> Self {
+        Self { shared, owner, fence, waiting: VecDeque::new(), call: None }
+    }
+
+    /// Has `news` told in its turn. A heartbeat that still waits is enough.
+    pub(super) fn tell(&mut self, news: News) {
+        let beats = matches!(news, News::Heartbeat);
+        if beats && (self.call.is_some() || !self.waiting.is_empty()) {
+            return;
+        }
+        if self.waiting.len() < WAITING {
+            self.waiting.push_back(news);
+        }
+    }
+
+    /// The next answer; never when there is nothing to tell.
+    pub(super) async fn next(&mut self) -> Told {
+        if self.call.is_none() {
+            match self.waiting.pop_front() {
+                Some(news) => self.call = Some(self.call(news)),
+                None => std::future::pending().await,
+            }
+        }
+        let call = self.call.as_mut().expect("invariant: there is a call");
+        let told = call.await.expect("invariant: calls do not panic and are ended by nobody else");
+        self.call = None;
+        if told.reply.is_err() && matches!(told.news, News::Started { .. }) {
+            // The owner has to know what the attempt works from.
+            self.waiting.push_front(told.news.clone());
+        }
+        told
+    }
+
+    /// Tells what still waits but heartbeats, then `news`, again and again until there is an answer to it.
+    pub(super) async fn finish(&mut self, news: News) -> Reply {
+        self.waiting.retain(|n| !matches!(n, News::Heartbeat));
+        self.waiting.push_back(news);
+        loop {
+            let told = self.next().await;
+            match (told.reply, told.news) {
+                (Ok(reply), News::Ended(_)) => return reply,
+                (Ok(_), _) => {}
+                (Err(error), news) => {
+                    tracing::info!(error = error.chain(), "the owner is away; what it is to know waits");
+                    if matches!(news, News::Ended(_)) {
+                        self.waiting.push_back(news);
+                    }
+                    self.shared.parts.clock.sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn call(&self, news: News) -> AbortOnDropHandle<Told> {
+        let (shared, owner, fence) = (self.shared.clone(), self.owner, self.fence.clone());
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            let sent = shared.parts.clock.now();
+            let report = Report { fence, news: news.clone() };
+            let reply = tokio::select! {
+                reply = shared.report(owner, report) => reply,
+                // Objects are fetched while the end is reported: that takes as long as it takes.
+                () = shared.parts.clock.sleep(DEADLINE), if !matches!(news, News::Ended(_)) => {
+                    Err(PortError::unavailable(format!("owner {}", owner.short()), "no answer in time"))
+                }
+            };
+            if reply.is_err() && matches!(news, News::Started { .. }) {
+                shared.parts.clock.sleep(PAUSE).await;
+            }
+            Told { news, sent, reply }
+        }))
+    }
+}
+
+impl Shared {
+    async fn report(&self, owner: NodeId, report: Report) -> PortResult<Reply> {
+        if owner == self.node {
+            self.desk.report(self.node, report).await
+        } else {
+            self.parts.peer(owner)?.report(self.node, report).await
+        }
+    }
+}
