@@ -151,7 +151,7 @@ impl NodeBuilder {
             None => backends::executor(&config, &home).await.map_err(wrap("executor"))?,
         };
         let workspaces = ikigai_git::GitWorkspaces::new(home.git(), ikigai_ports::executor::WORKLOAD_UID);
-        let workspaces = workspaces.map_err(wrap("git"))?;
+        let workspaces = Arc::new(workspaces.map_err(wrap("git"))?);
         let forge = match self.forge {
             Some(forge) => backends::Forged { forge, radicle: None },
             None => backends::forge(&config, &home, seed, &name).await.map_err(wrap("forge"))?,
@@ -169,7 +169,8 @@ impl NodeBuilder {
             logs: backends::logs(&home).map_err(wrap("log storage"))?,
             executor,
             forge: forge.forge,
-            workspaces: Arc::new(workspaces),
+            objects: workspaces.clone(),
+            workspaces,
             checkout: Arc::new(ikigai_git::GitCheckout::new(home.git()).map_err(wrap("git"))?),
             gates,
             links: editor.clone(),
@@ -177,6 +178,7 @@ impl NodeBuilder {
             rng,
             signer: Arc::new(KeySigner::from_seed(seed)),
             keys: Arc::new(AttemptKeys::new(&seed)),
+            reach: None,
         };
         let options = options(&config, &home, name, providers, &parts)?;
         let running = ikigai_runtime::start(parts, options).await?;
