@@ -3,7 +3,9 @@
 use crate::candidate::Quota;
 use crate::crowd::Crowd;
 use crate::{Candidate, Request};
-use ikigai_types::{Apart, Condition, Domain, Filter, Liveness, Spread, Taint, TaintEffect, WorkloadClass};
+use ikigai_types::{
+    Apart, Condition, Domain, Filter, Liveness, Spread, Taint, TaintEffect, Toleration, WorkloadClass,
+};
 use std::fmt;
 
 /// Why a node cannot have the task.
@@ -99,7 +101,16 @@ pub(crate) fn full<'a>(request: &'a Request, c: &'a Candidate) -> Option<Refusal
 
 /// The first taint with `effect` that the request does not tolerate.
 pub(crate) fn untolerated<'a>(request: &Request, c: &'a Candidate, effect: TaintEffect) -> Option<&'a Taint> {
-    c.taints.iter().find(|t| t.effect == effect && !t.tolerated(&request.tolerations))
+    uncovered(&request.tolerations, c, effect)
+}
+
+/// The first taint with `effect` that `tolerations` do not cover.
+pub(crate) fn uncovered<'a>(
+    tolerations: &[Toleration],
+    c: &'a Candidate,
+    effect: TaintEffect,
+) -> Option<&'a Taint> {
+    c.taints.iter().find(|t| t.effect == effect && !t.tolerated(tolerations))
 }
 
 impl Refusal<'_> {

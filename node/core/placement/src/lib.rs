@@ -9,6 +9,7 @@ mod candidate;
 mod choose;
 mod crowd;
 mod filter;
+mod index;
 mod place;
 mod policy;
 mod preempt;
@@ -17,6 +18,7 @@ mod score;
 mod seed;
 
 pub use candidate::{Candidate, Quota, Request};
+pub use index::Index;
 pub use place::{Placement, decide, place, place_by};
 pub use policy::{Fit, Policy};
 pub use preempt::{Held, Occupied, Preemption, preempt};
