@@ -20,6 +20,7 @@ pub mod model;
 pub mod node;
 pub mod objects;
 pub mod peer;
+pub mod rpc;
 pub mod signer;
 pub mod store;
 #[cfg(feature = "testsuite")]

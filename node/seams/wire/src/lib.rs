@@ -9,3 +9,4 @@ pub mod api;
 pub mod peer;
 pub mod project;
 pub mod record;
+pub mod rpc;
