@@ -328,3 +328,82 @@ impl<'a> Reader<'a> {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::Unsealed;
+    use ikigai_types::NodeId;
+
+    /// One of each, with fields short and long.
+    fn samples() -> Vec<Part> {
+        let raw = crate::record::write(&NodeId::from_bytes([5; 32]), (2, 300), false, b"cpu=4", &Unsealed);
+        let entry = TableEntry { place: 1 << 60, key: (1, 128), dead: true };
+        vec![
+            Part::Ping { seq: 0, mine: (1, 1), yours: (0, Liveness::Dead) },
+            Part::Ping { seq: u32::MAX, mine: (u64::MAX, 3), yours: (300, Liveness::Suspect) },
+            Part::Ack { seq: 7, mine: (4, 1_000_000) },
+            Part::Relay { seq: 8, target: 0xDEAD_BEEF },
+            Part::Nack { seq: 9 },
+            Part::Rumour { about: 1, incarnation: 2, dead: true, by: 3 },
+            Part::Push(raw.clone()),
+            Part::Flood(raw.clone()),
+            Part::Answer(raw),
+            Part::Have { about: 4, key: (5, 6) },
+            Part::Want { about: 7, graft: true },
+            Part::Prune { about: 8 },
+            Part::Digest { prefix: 9 << 60, bits: 4, hash: u64::MAX },
+            Part::Table { prefix: 1 << 60, bits: 4, entries: vec![entry, entry] },
+        ]
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let frames = write(&samples());
+        let read: Vec<Part> = frames.iter().flat_map(|frame| read(frame).unwrap()).collect();
+        assert_eq!(read, samples());
+    }
+
+    /// While the format is 1, it is written as it was recorded: `IKIGAI_RECORD=1` shows the lines.
+    #[test]
+    fn what_is_written_is_what_was_recorded() {
+        let recorded = include_str!("../tests/frames/format-1.txt");
+        let line = |part: Part| {
+            let [frame] = &write(std::slice::from_ref(&part))[..] else { panic!("one frame") };
+            let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{hex} {part:?}\n")
+        };
+        let written: String = samples().into_iter().map(line).collect();
+        if std::env::var_os("IKIGAI_RECORD").is_some() {
+            println!("{written}");
+        }
+        assert_eq!(written, recorded);
+    }
+
+    #[test]
+    fn frames_fit_datagrams_unless_they_are_one_record() {
+        let long: Arc<[u8]> = vec![0; crate::record::RECORD_MAX].into();
+        let parts: Vec<Part> = (0..500)
+            .map(|about| Part::Prune { about })
+            .chain([Part::Push(long.clone()), Part::Push(long)])
+            .collect();
+        let frames = write(&parts);
+        assert!(frames.iter().all(|frame| frame.len() <= FRAME_MAX));
+        let long = frames.iter().filter(|frame| frame.len() > FRAME_SOFT);
+        assert_eq!(long.map(|frame| read(frame).unwrap().len()).collect::<Vec<_>>(), [1, 1]);
+        assert_eq!(frames.iter().map(|frame| read(frame).unwrap().len()).sum::<usize>(), 502);
+    }
+
+    #[test]
+    fn a_later_release_is_understood_as_far_as_it_says_so() {
+        let [frame] = &write(&[Part::Nack { seq: 9 }])[..] else { panic!("one frame") };
+        let mut later = frame.clone();
+        later[0] = 9;
+        // A part of a kind yet unknown, and a known one with a field more.
+        later.extend_from_slice(&[200, 3, 1, 2, 3]);
+        later.extend_from_slice(&[4, 3, 10, 0xAA, 0xBB]);
+        assert_eq!(read(&later).unwrap(), [Part::Nack { seq: 9 }, Part::Nack { seq: 10 }]);
+        later[1] = 2;
+        assert_eq!(read(&later), Err(FrameError::TooNew(2)));
+    }
+}

@@ -50,6 +50,8 @@ pub struct Membership {
     seq: u32,
     /// Lifeguard's local health: 0 is well; every wait for an answer is 1 + this many times as long.
     health: u8,
+    /// When it may be one less.
+    better_at: Timestamp,
     lossy_until: Timestamp,
     refuted_at: Option<Timestamp>,
     /// A refutation of this incarnation that waits.
@@ -104,6 +106,7 @@ impl Membership {
             credits: BTreeMap::new(),
             seq: 0,
             health: 0,
+            better_at: Timestamp(0),
             lossy_until: Timestamp(0),
             refuted_at: None,
             refute: None,
@@ -217,7 +220,7 @@ impl Turn<'_> {
         let row = self.m.my_row();
         // A book that knows this life already was handed over within it: nothing is news then.
         if self.m.rows[row].incarnation <= self.m.before {
-            self.raise(self.m.before + 1);
+            self.raise(self.m.before.saturating_add(1));
         }
         self.m.rows[row].liveness = Liveness::Alive;
         self.settle_overlay();
@@ -346,6 +349,9 @@ impl Turn<'_> {
         }
         if to == Liveness::Dead {
             self.m.probes.remove(&place);
+        } else if from == Liveness::Dead && self.m.overlay.has(place) {
+            // Each was without the other: what one missed, the other may have.
+            self.compare_tables(place);
         }
         self.changed(place);
     }

@@ -35,6 +35,15 @@ pub(super) struct Relayed {
 impl Turn<'_> {
     pub(super) fn worse(&mut self, by: u8) {
         self.m.health = (self.m.health + by).min(HEALTH_MAX);
+        self.m.better_at = self.now.after(self.m.config.probe_every);
+    }
+
+    /// Something came in time: that counts once a rhythm.
+    fn better(&mut self) {
+        if self.m.health > 0 && self.now >= self.m.better_at {
+            self.m.health -= 1;
+            self.m.better_at = self.now.after(self.m.config.probe_every);
+        }
     }
 
     /// `wait`, longer if this node is not well.
@@ -67,6 +76,8 @@ impl Turn<'_> {
         self.set(Timer::Check(place), wait);
         if due <= now.0 {
             self.probe(place);
+        } else {
+            self.better();
         }
     }
 
@@ -156,7 +167,7 @@ impl Turn<'_> {
 
     /// A sign of life of one that was asked.
     pub(super) fn answered(&mut self, target: Place) {
-        self.m.health = self.m.health.saturating_sub(1);
+        self.better();
         if let Some(suspicion) = self.m.suspicions.get_mut(&target) {
             suspicion.answered = true;
         }

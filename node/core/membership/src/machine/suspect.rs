@@ -23,6 +23,8 @@ pub(super) struct Suspicion {
     mine: bool,
     /// It gave a sign of life since.
     pub(super) answered: bool,
+    /// Someone says that it is dead.
+    doomed: bool,
 }
 
 impl Turn<'_> {
@@ -53,6 +55,7 @@ impl Turn<'_> {
             by: Vec::new(),
             mine: false,
             answered: false,
+            doomed: false,
         });
         if suspicion.by.contains(&by) || suspicion.by.len() >= enough {
             return;
@@ -96,11 +99,27 @@ impl Turn<'_> {
         }
     }
 
-    /// Nobody said what became of it: what was said of it last holds.
+    /// Someone says that `about` is dead. A liar may, so it has a moment to contradict even then.
+    fn doom(&mut self, about: Place, by: Place, from: Place) {
+        self.accuse(about, by, true, Some(from));
+        let moment = millis(self.m.config.suspicion_min) / 2;
+        let now = self.now.0;
+        let Some(suspicion) = self.m.suspicions.get_mut(&about) else { return };
+        if now >= suspicion.since.0 + moment {
+            self.bury(about, by, Some(from));
+        } else if !std::mem::replace(&mut suspicion.doomed, true) {
+            let wait = suspicion.since.0 + moment - now;
+            self.set(Timer::Fallback(about), wait);
+        }
+    }
+
+    /// A doomed one did not contradict; or nobody said what became of a suspect: what was said last holds.
     pub(super) fn fallback(&mut self, about: Place) {
         let long = 2 * millis(self.m.config.suspicion_max);
+        let moment = millis(self.m.config.suspicion_min) / 2;
         let Some(suspicion) = self.m.suspicions.get(&about) else { return };
-        let end = suspicion.since.0 + long;
+        let patience = if suspicion.doomed && !suspicion.answered { moment } else { long };
+        let end = suspicion.since.0 + patience;
         if self.now.0 < end {
             self.set(Timer::Fallback(about), end - self.now.0);
         } else if suspicion.answered {
@@ -130,9 +149,12 @@ impl Turn<'_> {
             return self.want(from, about);
         }
         match row.liveness {
-            Liveness::Suspect if dead => self.bury(about, by, Some(from)),
             Liveness::Alive | Liveness::Suspect => {
-                self.accuse(about, by, dead, Some(from));
+                if dead {
+                    self.doom(about, by, from);
+                } else {
+                    self.accuse(about, by, false, Some(from));
+                }
                 if self.m.overlay.has(about) && by != self.m.here {
                     self.probe(about);
                 }
@@ -144,7 +166,11 @@ impl Turn<'_> {
     /// Someone believes that this node, of `incarnation`, is suspect or dead.
     pub(super) fn contradict(&mut self, from: Place, incarnation: u64) {
         let (mine, _) = self.m.my_key();
-        if incarnation >= mine {
+        if incarnation > mine {
+            // A life this node does not remember, or a lie: only its own sealed record tells.
+            return self.want(from, self.m.here);
+        }
+        if incarnation == mine {
             self.outgrow(incarnation);
         }
         self.answer(from, self.m.here);

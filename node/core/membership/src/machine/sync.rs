@@ -17,7 +17,7 @@ const AGAIN: u64 = 1_000;
 
 impl Turn<'_> {
     pub(super) fn sync_due(&mut self) {
-        let every = millis(self.m.config.sync_every);
+        let every = millis(self.m.config.sync_every) / if self.now < self.m.lossy_until { 4 } else { 1 };
         let wait = every / 2 + self.m.chance.millis(every);
         self.set(Timer::Sync, wait);
         let partner = self.some_alive(1, self.m.here);
@@ -51,7 +51,8 @@ impl Turn<'_> {
     }
 
     pub(super) fn on_digest(&mut self, from: Place, prefix: Place, bits: u8, hash: u64) {
-        if self.hash(prefix, bits) == hash {
+        let rows = self.m.book.range(prefix, bits).len();
+        if !self.spend(from, rows / 8) || self.hash(prefix, bits) == hash {
             return;
         }
         self.again();
@@ -69,6 +70,10 @@ impl Turn<'_> {
     }
 
     pub(super) fn on_table(&mut self, from: Place, prefix: Place, bits: u8, theirs: &[TableEntry]) {
+        let rows = self.m.book.range(prefix, bits).len();
+        if !self.spend(from, rows) {
+            return;
+        }
         let mine: Vec<TableEntry> = self.known(prefix, bits).map(entry).collect();
         for their in theirs {
             let my = mine.iter().find(|my| my.place == their.place);

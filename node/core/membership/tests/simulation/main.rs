@@ -8,7 +8,7 @@ mod world;
 
 use ikigai_membership::{Input, Liveness};
 use std::collections::BTreeMap;
-use world::{CALM, World, id};
+use world::{World, id};
 
 #[test]
 fn nodes_meet() {
@@ -95,5 +95,4 @@ fn a_seed_replays() {
     };
     assert_eq!(run(9), run(9));
     assert_ne!(run(9).0, run(10).0);
-    let _ = CALM;
 }

@@ -217,7 +217,7 @@ impl World {
             if self.now.0 - start.0 >= ms {
                 return None;
             }
-            self.run(10);
+            self.run(if self.now.0 - start.0 < 1_000 { 10 } else { 100 });
         }
         Some(self.now.0 - start.0)
     }
