@@ -1,8 +1,12 @@
 //! What nodes of one mesh say to each other. Fields are only added; a reader passes over what it does not know.
 
 mod envelope;
+pub mod join;
+pub mod roster;
+mod token;
 
 pub use envelope::{Envelope, EnvelopeError, PAYLOAD_TYPE};
+pub use token::{Token, TokenError};
 
 use ikigai_task::{Reason, TaskSpec};
 use ikigai_types::{

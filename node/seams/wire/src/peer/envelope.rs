@@ -66,7 +66,7 @@ impl Envelope {
         name: &str,
         verify: impl FnOnce(&[u8; 32], &[u8], &[u8; 64]) -> bool,
     ) -> Result<T, EnvelopeError> {
-        if self.payload_type != format!("{PAYLOAD_TYPE}{name}+json") {
+        if !self.is(name) {
             return Err(EnvelopeError::Type(self.payload_type.chars().take(80).collect()));
         }
         let bad = || EnvelopeError::Signature(self.signer);
@@ -75,6 +75,12 @@ impl Envelope {
             return Err(bad());
         }
         serde_json::from_str(&self.payload).map_err(|e| EnvelopeError::Payload(e.to_string()))
+    }
+
+    /// Whether it says to be a `<name>`.
+    pub fn is(&self, name: &str) -> bool {
+        let inner = self.payload_type.strip_prefix(PAYLOAD_TYPE).and_then(|t| t.strip_suffix("+json"));
+        inner == Some(name)
     }
 
     /// What the signature is over.
