@@ -134,15 +134,7 @@ impl NodeHandle for Handle {
     }
 
     async fn open(&self, task: &TaskId) -> Answer<OpenView> {
-        let view = NodeHandle::task(self, task.as_str()).await?;
-        let agent = view.attempts.last().map(|a| a.agent.clone());
-        let label = agent.filter(|a| self.host.fences().iter().any(|f| view::agent_label(f) == *a));
-        let Some(agent) = label else {
-            let hint = "start it with --linger 1h to keep its agent for the editor";
-            let message = format!("no agent of {} is running", view.short);
-            return Err(Problem::new(Code::Conflict, message, hint));
-        };
-        Ok(OpenView { url: self.parts.links.mint(&agent), agent })
+        self.open_view(&NodeHandle::task(self, task.as_str()).await?)
     }
 
     async fn diff(&self, task: &TaskId) -> Answer<String> {
@@ -161,6 +153,18 @@ impl NodeHandle for Handle {
 }
 
 impl Handle {
+    /// A link to the editor of a task's agent on this machine.
+    pub(crate) fn open_view(&self, view: &TaskView) -> Answer<OpenView> {
+        let agent = view.attempts.last().map(|a| a.agent.clone());
+        let label = agent.filter(|a| self.host.fences().iter().any(|f| view::agent_label(f) == *a));
+        let Some(agent) = label else {
+            let hint = "start it with --linger 1h to keep its agent for the editor";
+            let message = format!("no agent of {} is running", view.short);
+            return Err(Problem::new(Code::Conflict, message, hint));
+        };
+        Ok(OpenView { url: self.parts.links.mint(&agent), agent })
+    }
+
     /// The node's id.
     pub const fn id(&self) -> NodeId {
         self.node
@@ -174,8 +178,10 @@ impl Handle {
 
     async fn views(&self, keep: impl Fn(&Task) -> bool + Send + 'static) -> Answer<Vec<TaskView>> {
         let (now, own, name) = (self.parts.clock.now(), self.node, self.options.name.clone());
+        let neighbours = self.neighbours.clone();
         let looked = self.owner.look(move |owner: &Owner| {
-            let name = move |n: NodeId| if n == own { name.clone() } else { n.short() };
+            let other = |n: NodeId| neighbours.name(n).unwrap_or_else(|| n.short());
+            let name = |n: NodeId| if n == own { name.clone() } else { other(n) };
             let kept = owner.tasks().values().filter(|t| keep(t));
             kept.map(|t| view::task(owner, t, now, &name)).collect()
         });

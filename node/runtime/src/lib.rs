@@ -11,6 +11,7 @@ pub mod handle;
 mod host;
 mod journal;
 mod mesh;
+pub mod mesh_handle;
 mod options;
 mod owner;
 mod parts;
@@ -21,7 +22,9 @@ mod view;
 
 pub use handle::Handle;
 pub use journal::Journal;
+pub use mesh::{RoutedGates, Routes};
+pub use mesh_handle::MeshHandle;
 pub use options::{AgentProgram, Defaults, Options};
 pub use parts::{Parts, Reach};
 pub use peer::LocalPeer;
-pub use running::{Running, StartError, start};
+pub use running::{Mesh, Running, StartError, start};

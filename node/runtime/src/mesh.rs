@@ -1,7 +1,13 @@
 //! The other nodes: who they are, what they have, and the way to them.
 
+mod advertise;
+mod drive;
 mod neighbours;
 mod objects;
+mod routes;
 
-pub(crate) use neighbours::Neighbours;
+pub(crate) use drive::{Setup, drive, look_again};
+pub(crate) use neighbours::{Neighbour, Neighbours};
 pub(crate) use objects::fetch;
+pub(crate) use routes::serve_agents;
+pub use routes::{RoutedGates, Routes};

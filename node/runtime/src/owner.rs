@@ -2,6 +2,7 @@
 
 mod act;
 mod offer;
+pub(crate) mod sight;
 
 use crate::chores::Chores;
 use crate::host::Host;
@@ -183,7 +184,11 @@ impl Driver {
         let mut queue: VecDeque<Pending> = inputs.into();
         while !queue.is_empty() {
             let (mut records, mut acts, mut answers) = (Vec::new(), Vec::new(), Vec::new());
-            for (input, answer) in queue.drain(..) {
+            for (input, answer) in queue.drain(..).collect::<Vec<_>>() {
+                if self.changes_nothing(&input) {
+                    answers.extend(answer.map(|a| (a, Ok(()))));
+                    continue;
+                }
                 let now = self.parts.clock.now();
                 let mut result = Ok(());
                 for effect in self.owner.handle(input, now) {

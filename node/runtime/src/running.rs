@@ -5,15 +5,18 @@ use crate::desk::Desk;
 use crate::handle::Handle;
 use crate::host::Host;
 use crate::journal::Journal;
-use crate::mesh::Neighbours;
+use crate::mesh::{self, Neighbours, Routes, look_again, serve_agents};
+use crate::mesh_handle::MeshHandle;
 use crate::owner::{Setup, drive, inbox};
 use crate::peer::LocalPeer;
 use crate::{Options, Parts};
-use ikigai_ports::PortError;
+use ikigai_ports::mesh::Allowed;
+use ikigai_ports::{NodeHandle, PortError};
 use ikigai_task::Owner;
 use ikigai_types::NodeId;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -29,16 +32,26 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Running {
     handle: Handle,
+    whole: Option<MeshHandle>,
     peer: LocalPeer,
     stop: CancellationToken,
     tracker: TaskTracker,
+}
+
+/// What makes a node one of a mesh.
+#[derive(Debug)]
+pub struct Mesh {
+    /// Who is enrolled, as it changes.
+    pub allowed: watch::Receiver<Arc<Allowed>>,
+    /// Where agents of other nodes are found.
+    pub routes: Arc<Routes>,
 }
 
 /// Starts a node: reads its log, takes up what ran, then goes on deciding.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn start(parts: Parts, options: Options) -> Result<Running, StartError> {
+pub async fn start(parts: Parts, options: Options, mesh: Option<Mesh>) -> Result<Running, StartError> {
     let (stop, tracker, options) = (CancellationToken::new(), TaskTracker::new(), Arc::new(options));
     let node = NodeId::from_bytes(parts.signer.public_key());
     let opened = Journal::open(parts.store.clone(), parts.rng.hex(8)).await;
@@ -69,16 +82,25 @@ pub async fn start(parts: Parts, options: Options) -> Result<Running, StartError
     };
     handle.restore_cordon().await.map_err(StartError::Store)?;
     host.recover().await.map_err(StartError::Store)?;
+    let whole = parts_of_mesh(&handle, &peer, mesh, &tracker, &stop);
     let setup =
         Setup { owner, journal, peer: peer.clone(), neighbours, handle: asks, tracker: tracker.clone() };
     tracker.spawn(drive(setup, asked, stop.clone()));
-    Ok(Running { handle, peer, stop, tracker })
+    Ok(Running { handle, whole, peer, stop, tracker })
 }
 
 impl Running {
     /// The node, for surfaces.
     pub const fn handle(&self) -> &Handle {
         &self.handle
+    }
+
+    /// The whole mesh, for surfaces; the node alone when it is in none.
+    pub fn whole(&self) -> Arc<dyn NodeHandle> {
+        match &self.whole {
+            Some(whole) => Arc::new(whole.clone()),
+            None => Arc::new(self.handle.clone()),
+        }
     }
 
     /// The node, for its peers.
@@ -91,5 +113,37 @@ impl Running {
         self.stop.cancel();
         self.tracker.close();
         tokio::time::timeout(grace, self.tracker.wait()).await.is_ok()
+    }
+}
+
+/// Starts what a node of a mesh does beside its own work.
+fn parts_of_mesh(
+    own: &Handle,
+    peer: &LocalPeer,
+    mesh: Option<Mesh>,
+    tracker: &TaskTracker,
+    stop: &CancellationToken,
+) -> Option<MeshHandle> {
+    let (Mesh { allowed, routes }, reach) = (mesh?, own.parts.reach.clone()?);
+    let whole = MeshHandle::new(own.clone(), reach.clone(), routes);
+    let (parts, neighbours) = (own.parts.clone(), own.neighbours.clone());
+    let agents = serve_agents(reach.mesh.clone(), parts.gates.clone(), tracker.clone(), stop.clone());
+    tracker.spawn(agents);
+    tracker.spawn(until(stop.clone(), whole.gather()));
+    tracker.spawn(look_again(neighbours.clone(), own.owner.clone(), parts.clone(), stop.clone()));
+    let (host, stop) = (peer.host.clone(), stop.clone());
+    tracker.spawn(async move {
+        let setup = mesh::Setup { parts, reach, host, neighbours, allowed };
+        if let Err(error) = mesh::drive(setup, stop).await {
+            tracing::error!(error = error.chain(), "this node cannot take part in its mesh");
+        }
+    });
+    Some(whole)
+}
+
+async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
     }
 }

@@ -5,8 +5,9 @@ mod specs;
 
 use crate::handle::Handle;
 use crate::owner::Gone;
+use crate::owner::sight::{candidates, request};
 use crate::view;
-use ikigai_placement::{Candidate, Request, place};
+use ikigai_placement::{Candidate, Placement, place};
 use ikigai_ports::node::Answer;
 use ikigai_ports::store::Batch;
 use ikigai_speckit::Graph;
@@ -17,7 +18,7 @@ use ikigai_wire::api::{
 };
 use ikigai_wire::record::{decode, encode};
 use project::Project;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// Where adopted projects are kept.
@@ -113,47 +114,38 @@ impl Handle {
 
     /// What would happen now, changing nothing.
     async fn plan(&self, proposal: &Proposal) -> Answer<PlanView> {
-        let states = self.owner.look(|o| {
-            o.tasks().iter().map(|(id, t)| (id.clone(), t.state.to_string())).collect::<HashMap<_, _>>()
+        let (host, neighbours) = (self.host.clone(), self.neighbours.clone());
+        let (image, now) = (self.options.image.clone(), self.parts.clock.now());
+        let looked = self.owner.look(move |o| {
+            let states = o.tasks().iter().map(|(id, t)| (id.clone(), t.state.to_string()));
+            (states.collect::<HashMap<_, _>>(), candidates(o, &host, &neighbours, image.as_deref(), now))
         });
-        let states = states.await.map_err(problem)?;
-        let candidates = [self.host.candidate()];
-        let planned = |t: &Proposed| self.planned(t, &candidates, &states);
-        Ok(PlanView {
-            feature: proposal.feature.clone(),
-            tasks: proposal.tasks.iter().map(planned).collect(),
-            warnings: proposal.warnings.clone(),
-        })
+        let (states, nodes) = looked.await.map_err(problem)?;
+        let mut waves: BTreeMap<u32, Vec<Candidate>> = BTreeMap::new();
+        let mut tasks = Vec::new();
+        for task in &proposal.tasks {
+            let left = waves.entry(task.wave).or_insert_with(|| nodes.clone());
+            let placement = self.foresee(task, left, &nodes);
+            let cost = self.options.prices.bound(&self.provider_of(task), &task.spec.model);
+            tasks.push(planned(task, &placement, &states, cost.map(|c| c.0)));
+        }
+        let (feature, warnings) = (proposal.feature.clone(), proposal.warnings.clone());
+        Ok(PlanView { feature, tasks, warnings })
     }
 
-    fn planned(
-        &self,
-        task: &Proposed,
-        candidates: &[Candidate],
-        states: &HashMap<TaskId, String>,
-    ) -> PlannedTask {
-        let spec = &task.spec;
-        let request = Request {
-            resources: spec.request,
-            requires: spec.requires.clone(),
-            adapter: spec.adapter.clone(),
-            provider: self.options.provider_needed(&spec.adapter, &spec.provider),
-            ..Request::default()
-        };
-        let placement = place(&request, candidates);
-        let chosen = placement.rows.iter().find(|r| r.chosen);
-        PlannedTask {
-            id: spec.id.clone(),
-            short: spec.id.short().to_owned(),
-            title: spec.title.clone(),
-            wave: task.wave,
-            state: states.get(&spec.id).cloned().unwrap_or_else(|| "new".to_owned()),
-            after: task.after.clone(),
-            node: chosen.map(|r| r.name.clone()),
-            placement: placement.rows.iter().map(view::placement).collect(),
-            verify: spec.verify.clone(),
-            cost_limit: self.options.prices.bound(&request.provider, &spec.model).map(|cost| cost.0),
+    fn provider_of(&self, task: &Proposed) -> String {
+        self.options.provider_needed(&task.spec.adapter, &task.spec.provider)
+    }
+
+    /// Where a task would go when those of its wave before it have gone; where it would wait for room otherwise.
+    fn foresee(&self, task: &Proposed, left: &mut [Candidate], nodes: &[Candidate]) -> Placement {
+        let request = request(&self.options, &task.spec, 1);
+        let placement = place(&request, left);
+        let Some(chosen) = placement.chosen else { return place(&request, nodes) };
+        if let Some(node) = left.iter_mut().find(|c| c.id == chosen) {
+            node.free = node.free.minus(&request.resources);
         }
+        placement
     }
 
     async fn earlier(&self, key: Option<&str>) -> Answer<Option<SubmitView>> {
@@ -167,6 +159,28 @@ impl Handle {
         let bytes = serde_json::to_vec(answer).map_err(|e| Problem::plain(Code::Failed, e.to_string()))?;
         let batch = Batch::default().put(idempotency_key(key)?, bytes);
         self.parts.store.commit(batch).await.map_err(view::problem)
+    }
+}
+
+fn planned(
+    task: &Proposed,
+    placement: &Placement,
+    states: &HashMap<TaskId, String>,
+    cost_limit: Option<u64>,
+) -> PlannedTask {
+    let spec = &task.spec;
+    let chosen = placement.rows.iter().find(|r| r.chosen);
+    PlannedTask {
+        id: spec.id.clone(),
+        short: spec.id.short().to_owned(),
+        title: spec.title.clone(),
+        wave: task.wave,
+        state: states.get(&spec.id).cloned().unwrap_or_else(|| "new".to_owned()),
+        after: task.after.clone(),
+        node: chosen.map(|r| r.name.clone()),
+        placement: placement.rows.iter().map(view::placement).collect(),
+        verify: spec.verify.clone(),
+        cost_limit,
     }
 }
 

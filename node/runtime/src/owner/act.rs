@@ -2,9 +2,10 @@
 
 use super::Driver;
 use super::offer::Proposed;
+use super::sight::{candidates, request};
 use ikigai_placement::{Candidate, Placement, Request, place};
-use ikigai_task::{Effect, Observation, WaitReason};
-use ikigai_types::{Fence, Filter, Lease, NodeId, Resources, TaskId, Timestamp};
+use ikigai_task::{Effect, Input, Observation, Task, TaskState, WaitReason};
+use ikigai_types::{Fence, Filter, Lease, NodeId, TaskId};
 use ikigai_wire::peer::Order;
 
 impl Driver {
@@ -23,41 +24,38 @@ impl Driver {
         None
     }
 
+    /// Whether `input` only says that there may be room, and there is none for any task that waits: asking the
+    /// owner would fill its log with tasks that look and find nothing.
+    pub(super) fn changes_nothing(&self, input: &Input) -> bool {
+        if !matches!(input, Input::Observation(Observation::CapacityChanged)) {
+            return false;
+        }
+        let waits =
+            |t: &&Task| matches!(t.state, TaskState::Waiting(WaitReason::Capacity | WaitReason::Credential));
+        let mut waiting = self.owner.tasks().values().filter(waits).peekable();
+        if waiting.peek().is_none() {
+            return true;
+        }
+        let candidates = self.candidates();
+        !waiting.any(|t| place(&self.request(t), &candidates).chosen.is_some())
+    }
+
     fn place(&self, id: TaskId) -> Option<Observation> {
         let task = self.owner.task(&id)?;
-        let request = Request {
-            resources: task.spec.request,
-            requires: task.spec.requires.clone(),
-            adapter: task.spec.adapter.clone(),
-            provider: self.options.provider_needed(&task.spec.adapter, &task.spec.provider),
-            ..Request::default()
-        };
-        let placement = place(&request, &self.candidates());
+        let placement = place(&self.request(task), &self.candidates());
         Some(match placement.chosen {
             Some(node) => Observation::Chosen { task: id, node, rows: placement.rows },
             None => none_fits(id, placement),
         })
     }
 
-    /// This machine, less what was granted and has not arrived, and every other as it last described itself.
-    fn candidates(&self) -> Vec<Candidate> {
-        let mut own = self.host.candidate();
-        let seated = self.host.fences();
-        let coming = self.granted(own.id, |fence, _| !seated.contains(fence));
-        own.free = own.free.minus(&coming);
-        let others = self.neighbours.candidates(
-            self.options.image.as_deref(),
-            self.parts.clock.now(),
-            |node, heard| self.granted(node, |_, at| at >= heard),
-        );
-        std::iter::once(own).chain(others).collect()
+    fn request(&self, task: &Task) -> Request {
+        request(&self.options, &task.spec, task.next_number())
     }
 
-    /// What leases on `node` ask that `counts`.
-    fn granted(&self, node: NodeId, counts: impl Fn(&Fence, Timestamp) -> bool) -> Resources {
-        let active = self.owner.tasks().values().filter_map(|t| t.active().map(|a| (t, a)));
-        let taken = active.filter(|(_, a)| a.node == node && counts(&a.fence, a.started_at));
-        taken.fold(Resources::default(), |sum, (t, _)| sum.plus(&t.spec.request))
+    fn candidates(&self) -> Vec<Candidate> {
+        let now = self.parts.clock.now();
+        candidates(&self.owner, &self.host, &self.neighbours, self.options.image.as_deref(), now)
     }
 
     /// Offers the lease to its node, with the prompt the attempt will get.
