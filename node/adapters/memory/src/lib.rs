@@ -5,10 +5,12 @@
 
 pub mod clock;
 pub mod logs;
+pub mod mesh;
 pub mod rng;
 pub mod store;
 
 pub use clock::VirtualClock;
 pub use logs::MemoryLogs;
+pub use mesh::{MemoryHub, MemoryMesh};
 pub use rng::SeededRng;
 pub use store::MemoryStore;

@@ -9,5 +9,6 @@ pub mod fake_node;
 pub mod forge;
 pub mod kill;
 pub mod logs;
+pub mod mesh;
 pub mod store;
 pub mod torn;
