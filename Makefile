@@ -66,8 +66,9 @@ shell: ## Check the shell scripts
 	@tests/setup/lint.sh
 	@shellcheck -x dockerfiles/setup/*.sh tests/setup/*.sh .ci/run
 
-bench: setup build ## Measure, each figure paired with what it is compared to
-	@$(with_env) cargo bench --locked -p ikigai-tests
+bench: setup ## Measure, each figure paired with what it is compared to (B=B6: that one alone)
+	@cargo build --release --locked -p ikigai-cli
+	@$(with_env) cargo bench --locked -p ikigai-tests $(if $(B),--bench $(shell tr A-Z a-z <<<"$(B)"),--benches)
 
 soak: setup-tests build ## All tests with their long settings: thousands of crash points
 	@$(with_env) $(required) IKIGAI_SOAK=1 cargo test --workspace --locked --no-fail-fast
