@@ -39,7 +39,7 @@ impl Remote {
         ask: &Q,
     ) -> Result<A, Failure> {
         let mut grpc = self.grpc(verb);
-        let (request, trace) = self.request(within, ask);
+        let (request, trace) = self.request(within, verb, ask)?;
         let answer = grpc.unary(request, path(verb), Raw);
         let answer = self.within(within, verb, trace, answer).await?;
         decode(&answer.into_inner()).map_err(|e| self.failure(verb, Why::Unreadable(e.to_string())))
@@ -52,7 +52,7 @@ impl Remote {
         ask: &Q,
     ) -> Result<Streaming<Bytes>, Failure> {
         let mut grpc = self.grpc(verb);
-        let (request, trace) = self.request(USUAL, ask);
+        let (request, trace) = self.request(USUAL, verb, ask)?;
         let answer = grpc.server_streaming(request, path(verb), Raw);
         Ok(self.within(USUAL, verb, trace, answer).await?.into_inner())
     }
@@ -65,18 +65,26 @@ impl Remote {
         // HTTP/2 wants an authority; who is meant is decided by the link.
         let origin = Uri::from_static("http://node");
         Grpc::with_origin(Way(self.shared.link(self.node, verb.lane())), origin)
-            .max_encoding_message_size(verb.request_limit())
             .max_decoding_message_size(verb.answer_limit())
     }
 
-    fn request<Q: Serialize>(&self, within: Duration, ask: &Q) -> (Request<Bytes>, Trace) {
-        let mut request = Request::new(Bytes::from(encode(ask)));
+    fn request<Q: Serialize>(
+        &self,
+        within: Duration,
+        verb: Verb,
+        ask: &Q,
+    ) -> Result<(Request<Bytes>, Trace), Failure> {
+        let message = encode(ask);
+        if message.len() > verb.request_limit() {
+            return Err(self.failure(verb, Why::TooLarge(message.len())));
+        }
+        let mut request = Request::new(Bytes::from(message));
         request.set_timeout(within);
         let (trace, span) = self.shared.trace();
         if let Ok(header) = trace.header(span).parse() {
             request.metadata_mut().insert(TRACEPARENT, header);
         }
-        (request, trace)
+        Ok((request, trace))
     }
 
     async fn within<T>(

@@ -23,6 +23,8 @@ pub(crate) enum Why {
     Status(Box<Status>),
     /// It took longer than this.
     Late(Duration),
+    /// It was not sent: it has this many bytes.
+    TooLarge(usize),
     /// The answer makes no sense.
     Unreadable(String),
 }
@@ -38,6 +40,10 @@ pub(crate) fn unopened(error: &PortError) -> Status {
     Status::unavailable(error.chain())
 }
 
+fn too_large(verb: Verb, size: usize) -> String {
+    format!("{} of {size} bytes is too large; {} may go to a node", verb.name(), verb.request_limit())
+}
+
 impl From<Failure> for PortError {
     fn from(failure: Failure) -> Self {
         let Failure { node, verb, why } = failure;
@@ -47,6 +53,7 @@ impl From<Failure> for PortError {
                 let cause = format!("it did not answer {} within {} s", verb.name(), after.as_secs());
                 return Self::unavailable(name, cause);
             }
+            Why::TooLarge(size) => return Self::Refused(too_large(verb, size)),
             Why::Unreadable(what) => return Self::failed(format!("reading what {name} answered"), what),
             Why::Status(status) => status,
         };
@@ -72,6 +79,7 @@ impl From<Failure> for Problem {
             Why::Late(after) => {
                 return late(format!("{name} did not answer within {} s", after.as_secs()));
             }
+            Why::TooLarge(size) => return Self::plain(Kind::Usage, too_large(verb, size)),
             Why::Unreadable(what) => {
                 let text = format!("the answer of {name} cannot be read: {what}");
                 return Self::new(

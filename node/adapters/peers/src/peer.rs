@@ -5,7 +5,7 @@ use crate::stream;
 use async_trait::async_trait;
 use ikigai_ports::objects::Pack;
 use ikigai_ports::peer::Appended;
-use ikigai_ports::rpc::{Verb, check_time, report_time};
+use ikigai_ports::rpc::{OF_LINES, Verb, check_time, report_time};
 use ikigai_ports::{Peer, PortResult};
 use ikigai_types::{Commit, Fence, NodeId, ProjectId};
 use ikigai_wire::peer::{Admission, Check, Checked, Lines, Offer, Order, Reply, Report, Roster};
@@ -27,7 +27,7 @@ impl Peer for Remote {
     }
 
     async fn append(&self, _: NodeId, lines: Lines) -> PortResult<Appended> {
-        Ok(self.ask(Verb::Append, &lines).await?)
+        Ok(self.ask_for(OF_LINES, Verb::Append, &lines).await?)
     }
 
     async fn check(&self, _: NodeId, check: Check) -> PortResult<Checked> {

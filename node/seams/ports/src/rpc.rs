@@ -13,8 +13,9 @@ use std::time::Duration;
 
 /// Largest unary request, in bytes.
 pub const MAX_REQUEST: usize = 4 << 20;
-/// Largest request that carries log lines: [`crate::logs::MAX_APPEND`] and what stands around the text.
-pub const MAX_LINES: usize = 9 << 20;
+/// Largest request that carries log lines: [`crate::logs::MAX_APPEND`] of the shortest lines, around which the
+/// most stands.
+pub const MAX_LINES: usize = 12 << 20;
 /// Largest answer, and largest message of a stream.
 pub const MAX_ANSWER: usize = 16 << 20;
 /// Largest answer of a verb that decides something.
@@ -23,7 +24,13 @@ pub const MAX_SHORT_ANSWER: usize = 1 << 20;
 pub const MAX_PIECE: usize = 64 << 10;
 /// How long a call may last that says nothing else, and how long a stream may take to begin.
 pub const USUAL: Duration = Duration::from_secs(10);
-/// How long any call may last.
+/// How long a call that carries log lines may last; they may come over a thin line.
+pub const OF_LINES: Duration = Duration::from_secs(60);
+/// How long a report may last: the objects of a result are fetched before it is answered.
+pub const OF_RESULT: Duration = Duration::from_secs(300);
+/// How long a command may last: some merge or move a task before they answer.
+pub const OF_COMMAND: Duration = Duration::from_secs(90);
+/// How long checks may last, and with them any call.
 pub const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// How many bytes each stream of a lane may be ahead of its reader; streams × window fit the connection's.
@@ -135,6 +142,17 @@ impl Verb {
         }
     }
 
+    /// The longest it is worked on, whatever its caller allows.
+    pub const fn longest(self) -> Duration {
+        match self {
+            Self::Append => OF_LINES,
+            Self::Report => OF_RESULT,
+            Self::Command => OF_COMMAND,
+            Self::Check => LONGEST,
+            _ => USUAL,
+        }
+    }
+
     /// Its largest answer, or the largest message of its stream.
     pub const fn answer_limit(self) -> usize {
         match self {
@@ -147,10 +165,10 @@ impl Verb {
     }
 }
 
-/// How long a report may take: the objects of a result are fetched before it is answered.
+/// How long a report may take.
 pub fn report_time(report: &Report) -> Duration {
     match &report.news {
-        News::Ended(ended) if ended.change.is_some() => Duration::from_secs(300),
+        News::Ended(ended) if ended.change.is_some() => OF_RESULT,
         _ => USUAL,
     }
 }
@@ -160,10 +178,10 @@ pub fn check_time(check: &Check) -> Duration {
     check.limits.time.saturating_add(Duration::from_secs(60)).min(LONGEST)
 }
 
-/// How long a command may take: those that merge or move a task do it before they answer.
+/// How long a command may take.
 pub fn command_time(command: &Command) -> Duration {
     match command {
-        Command::Accept { .. } | Command::Adopt => Duration::from_secs(90),
+        Command::Accept { .. } | Command::Adopt => OF_COMMAND,
         _ => USUAL,
     }
 }
@@ -171,6 +189,10 @@ pub fn command_time(command: &Command) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logs::{LogLine, MAX_APPEND, MAX_LINE, Stream};
+    use ikigai_types::{AttemptId, Epoch, Fence, TaskId, Timestamp};
+    use ikigai_wire::peer::{Line, Lines};
+    use ikigai_wire::rpc::encode;
     use std::collections::BTreeSet;
 
     #[test]
@@ -186,6 +208,16 @@ mod tests {
 
     #[test]
     fn an_append_as_heavy_as_it_may_be_fits_a_request() {
-        assert!(crate::logs::MAX_APPEND < MAX_LINES);
+        let task = TaskId::new("x".repeat(120)).unwrap();
+        let attempt = AttemptId { task, number: u32::MAX };
+        let fence = Fence { attempt, epoch: Epoch(u64::MAX) };
+        let line = |n, text| Line { n, at: Timestamp(1 << 60), stream: "stdout".to_owned(), text };
+        for text in ["", "x", &"x".repeat(MAX_LINE)] {
+            let logged = |n| LogLine { n, at: Timestamp(0), stream: Stream::Stdout, text: text.to_owned() };
+            let count = (MAX_APPEND / logged(1).weight()) as u64;
+            let lines = (1 << 60..(1 << 60) + count).map(|n| line(n, text.to_owned())).collect();
+            let size = encode(&Lines { fence: fence.clone(), lines }).len();
+            assert!(size < MAX_LINES, "{count} lines of {} bytes make {size}", text.len());
+        }
     }
 }

@@ -4,11 +4,13 @@ use http_body::{Body, Frame, SizeHint};
 use ikigai_ports::rpc::Verb;
 use ikigai_types::NodeId;
 use std::collections::HashMap;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Sleep;
 use tokio_util::sync::PollSemaphore;
 use tonic::Status;
 
@@ -20,8 +22,14 @@ const CHECKS: usize = 16;
 const FOLLOWED: usize = 192;
 /// Packs that are made and sent.
 const PACKS: usize = 4;
-/// Requests that are read into memory.
-const READ_AT_ONCE: usize = 8;
+/// Requests that are read into memory at once.
+const READING: usize = 8;
+/// Requests that carry lines; apart, so that a thin line full of them holds up no call.
+const READING_LINES: usize = 4;
+/// How long a request may take to come.
+const COMING: Duration = Duration::from_secs(60);
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What each peer uses now.
 #[derive(Debug, Default)]
@@ -36,6 +44,7 @@ pub(crate) struct Caller {
     followed: Arc<Semaphore>,
     packs: Arc<Semaphore>,
     reading: Arc<Semaphore>,
+    reading_lines: Arc<Semaphore>,
 }
 
 // === impl Callers ===
@@ -65,7 +74,8 @@ impl Caller {
             checks: of(CHECKS),
             followed: of(FOLLOWED),
             packs: of(PACKS),
-            reading: of(READ_AT_ONCE),
+            reading: of(READING),
+            reading_lines: of(READING_LINES),
         }
     }
 
@@ -82,9 +92,11 @@ impl Caller {
         permit.map_err(|_| crate::status::busy(what, Duration::from_secs(after)))
     }
 
-    /// `body`, read only while few others of this peer are.
-    pub(crate) fn in_turn<B>(&self, body: B) -> InTurn<B> {
-        InTurn { body, turns: PollSemaphore::new(self.reading.clone()), turn: None }
+    /// `body` of a call for `verb`, read only while few others of this peer are.
+    pub(crate) fn in_turn<B>(&self, verb: Verb, body: B) -> InTurn<B> {
+        let turns = if verb == Verb::Append { &self.reading_lines } else { &self.reading };
+        let late = Box::pin(tokio::time::sleep(COMING));
+        InTurn { body, late, turns: PollSemaphore::new(turns.clone()), turn: None }
     }
 }
 
@@ -92,24 +104,30 @@ impl Caller {
 #[derive(Debug)]
 pub(crate) struct InTurn<B> {
     body: B,
+    late: Pin<Box<Sleep>>,
     turns: PollSemaphore,
     turn: Option<OwnedSemaphorePermit>,
 }
 
-impl<B: Body + Unpin> Body for InTurn<B> {
+impl<B: Body<Error: Into<BoxError>> + Unpin> Body for InTurn<B> {
     type Data = B::Data;
-    type Error = B::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
         let this = self.get_mut();
+        if this.late.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(
+                Err(Status::deadline_exceeded("the request did not come whole").into()),
+            ));
+        }
         if this.turn.is_none() {
             // The semaphore is never closed, so a turn comes.
             this.turn = ready!(this.turns.poll_acquire(cx));
         }
-        Pin::new(&mut this.body).poll_frame(cx)
+        Pin::new(&mut this.body).poll_frame(cx).map_err(Into::into)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -10,7 +10,7 @@ use http::{HeaderMap, Request as HttpRequest, Response as HttpResponse};
 use hyper::body::Incoming;
 use ikigai_ports::mesh::Lane;
 use ikigai_ports::rpc::trace::Trace;
-use ikigai_ports::rpc::{LONGEST, TRACEPARENT, USUAL, Verb};
+use ikigai_ports::rpc::{TRACEPARENT, USUAL, Verb};
 use ikigai_ports::{NodeHandle, Peer};
 use ikigai_types::NodeId;
 use std::sync::Arc;
@@ -72,12 +72,12 @@ impl Served {
             Err(busy) => return busy.into_http(),
         };
         let headers = request.headers();
-        let within = time_allowed(headers).unwrap_or(USUAL).min(LONGEST);
+        let within = time_allowed(headers).unwrap_or(USUAL).min(verb.longest());
         let trace = headers.get(TRACEPARENT).and_then(|h| Trace::of_header(h.to_str().ok()?));
         let span = tracing::info_span!("peer", caller = %caller.node.short(), verb = verb.name(),
             trace = trace.map(tracing::field::display));
         let asked = Asked { served: self.clone(), caller: caller.node, verb };
-        let work = asked.answer(permit, request.map(|body| caller.in_turn(body)));
+        let work = asked.answer(permit, request.map(|body| caller.in_turn(verb, body)));
         let work = async {
             match trace {
                 Some(trace) => trace.scope(work).await,

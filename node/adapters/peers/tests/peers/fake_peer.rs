@@ -36,6 +36,8 @@ pub struct FakePeer {
     /// Pieces that were drawn so far.
     pub drawn: std::sync::Arc<AtomicUsize>,
     pub held: AtomicUsize,
+    /// Bytes that the next refusals of offers say more.
+    pub wordy: AtomicUsize,
     pub dropped: AtomicUsize,
     pub released: Notify,
     pub changed: Notify,
@@ -78,7 +80,8 @@ impl Peer for FakePeer {
         self.note(caller, format!("offer {}", offer.lease.fence))?;
         if offer.lease_ms == 0 {
             let advertisement = Box::new(advertisement());
-            return Ok(Admission::Refused { text: "no room".to_owned(), advertisement });
+            let text = format!("no room{}", "!".repeat(self.wordy.load(Ordering::SeqCst)));
+            return Ok(Admission::Refused { text, advertisement });
         }
         Ok(Admission::Accepted)
     }
@@ -136,7 +139,7 @@ impl Peer for FakePeer {
 
     async fn roster(&self, caller: NodeId, roster: Roster) -> PortResult<Roster> {
         self.note(caller, format!("roster {}", roster.statements.len()))?;
-        Ok(Roster { statements: roster.statements.into_iter().rev().collect() })
+        Ok(Roster { statements: roster.statements.into_iter().rev().collect(), ..Roster::default() })
     }
 }
 

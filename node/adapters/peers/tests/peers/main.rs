@@ -2,7 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod fake_peer;
+mod limits;
+mod links;
 mod mesh;
+mod raw;
+mod streams;
 mod verbs;
 
 use fake_peer::FakePeer;
