@@ -5,7 +5,7 @@ use crate::contexts;
 use crate::output::Printer;
 use crate::project::{self, Project};
 use ikigai_ports::NodeHandle;
-use ikigai_remote::place;
+use ikigai_remote::{RemoteNode, place};
 use ikigai_types::Timestamp;
 use ikigai_wire::api::{Code, Problem};
 use std::path::PathBuf;
@@ -32,8 +32,12 @@ impl Env {
 
     /// The node this command talks to.
     pub(crate) fn node(&self) -> Result<Arc<dyn NodeHandle>, Problem> {
-        let contexts = contexts::load()?;
-        Ok(Arc::new(contexts.open(self.global.context.as_deref(), || self.socket())?))
+        Ok(Arc::new(self.remote()?))
+    }
+
+    /// The same for what its API has beside the node: the dashboard.
+    pub(crate) fn remote(&self) -> Result<RemoteNode, Problem> {
+        contexts::load()?.open(self.global.context.as_deref(), || self.socket())
     }
 
     /// The state folder of this machine's node.

@@ -165,7 +165,7 @@ impl NodeBuilder {
         let editor = EditorOptions { port: listen.map_or(0, |a| a.port()) };
         let editor = Arc::new(EditorProxy::new(gates.clone(), rng.clone(), clock.clone(), editor));
         let parts = Parts {
-            store,
+            store: store.clone(),
             logs: backends::logs(&home).map_err(wrap("log storage"))?,
             executor,
             forge: forge.forge,
@@ -182,7 +182,7 @@ impl NodeBuilder {
         };
         let options = options(&config, &home, name, providers, &parts)?;
         let running = ikigai_runtime::start(parts, options).await?;
-        Node::serve(Serving { home, lock, running, editor, listen, radicle: forge.radicle }).await
+        Node::serve(Serving { home, lock, running, store, editor, listen, radicle: forge.radicle }).await
     }
 }
 

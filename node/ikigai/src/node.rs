@@ -2,10 +2,10 @@
 
 use crate::builder::{BuildError, NodeBuilder};
 use crate::home::{Home, Lock};
-use crate::hosts::Editors;
+use crate::hosts::{Dashboard, Editors};
 use ikigai_editor::EditorProxy;
-use ikigai_http::{Api, ApiOptions, AuthOptions, Listener};
-use ikigai_ports::NodeHandle;
+use ikigai_http::{Api, ApiOptions, AuthOptions, Front, Listener, Sessions};
+use ikigai_ports::{NodeHandle, Store};
 use ikigai_radicle::RadicleForge;
 use ikigai_runtime::Running;
 use ikigai_types::NodeId;
@@ -36,6 +36,7 @@ pub(crate) struct Serving {
     pub(crate) home: Home,
     pub(crate) lock: Lock,
     pub(crate) running: Running,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) editor: Arc<EditorProxy>,
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) radicle: Option<Arc<RadicleForge>>,
@@ -48,7 +49,7 @@ impl Node {
     }
 
     pub(crate) async fn serve(serving: Serving) -> Result<Self, BuildError> {
-        let Serving { home, lock, running, editor, listen, radicle } = serving;
+        let Serving { home, lock, running, store, editor, listen, radicle } = serving;
         let token = ikigai_http::auth::load_or_create(&home.token())
             .map_err(|source| BuildError::Home { folder: home.path().to_owned(), source })?;
         let mut listeners = vec![Listener::unix(&home.socket()).await?];
@@ -57,7 +58,10 @@ impl Node {
         }
         let auth = AuthOptions { token: Some(token), hosts: Vec::new() };
         let options = ApiOptions { auth, fallback: Some(Arc::new(Editors(editor))) };
-        let api = Api::new(Arc::new(running.handle().clone()), options);
+        let sessions = Sessions::kept_in(store).await;
+        let sessions = sessions.map_err(|source| BuildError::Backend { what: "store", source })?;
+        let front = Front { site: Some(Arc::new(Dashboard)), sessions };
+        let api = Api::with_front(Arc::new(running.handle().clone()), options, front);
         let stop = CancellationToken::new();
         let server = tokio::spawn(api.serve(listeners, stop.clone()));
         Ok(Self { home, running, stop, server, listen, radicle, _lock: lock })

@@ -9,7 +9,7 @@ use ikigai_ports::NodeHandle;
 use ikigai_ports::node::Answer;
 use ikigai_types::{AttemptId, NodeId, TaskId};
 use ikigai_wire::api::{
-    Code, Command, Event, Filter, LogEntry, NodeCommand, NodeView, OpenView, Problem, Snapshot,
+    Code, Command, Event, Filter, LogEntry, LoginLink, NodeCommand, NodeView, OpenView, Problem, Snapshot,
     SubmitRequest, SubmitView, TaskView,
 };
 use ring::rand::{SecureRandom, SystemRandom};
@@ -51,6 +51,14 @@ impl RemoteNode {
     #[must_use]
     pub fn patient(self, patience: Duration) -> Self {
         Self { patience, ..self }
+    }
+
+    /// A one-time link that opens its dashboard in a browser.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or serves no browser.
+    pub async fn login_link(&self) -> Answer<LoginLink> {
+        self.post("/v1/session/links", &Value::Object(Default::default()), None).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: String) -> Answer<T> {

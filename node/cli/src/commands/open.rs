@@ -8,15 +8,17 @@ use clap::Args;
 use clap_complete::ArgValueCandidates;
 use std::process::{Command, Stdio};
 
-/// Opens the editor of a task's running agent in the browser
+/// Opens the dashboard in the browser, or with a task the editor of its running agent
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The link works once, within a minute.\n\nExample:\n  ikigai open T013\n  ikigai open T013 --print"
+    visible_alias = "dashboard",
+    after_help = "Each link works once: the dashboard's for five minutes, an editor's for one.\n\n\
+        Example:\n  ikigai open\n  ikigai open --print\n  ikigai open T013"
 )]
 pub(crate) struct Open {
     /// T012, 001-shop/T012 or a whole id
     #[arg(add = ArgValueCandidates::new(tasks))]
-    task: String,
+    task: Option<String>,
     /// Only print the link
     #[arg(long)]
     print: bool,
@@ -24,16 +26,36 @@ pub(crate) struct Open {
 
 impl Open {
     pub(crate) async fn run(self, env: &Env) -> Outcome {
+        match &self.task {
+            Some(task) => self.editor(env, task).await,
+            None => self.dashboard(env).await,
+        }
+    }
+
+    async fn dashboard(&self, env: &Env) -> Outcome {
+        let link = env.remote()?.login_link().await?;
+        if self.browses(env, &link.url) {
+            env.out.say("the dashboard opens in the browser");
+        } else {
+            env.out.other("LoginLink", &link, || vec![link.url.clone()])?;
+        }
+        Ok(0)
+    }
+
+    async fn editor(&self, env: &Env, task: &str) -> Outcome {
         let node = env.node()?;
-        let task = resolve::task(&*node, env, &self.task).await?;
+        let task = resolve::task(&*node, env, task).await?;
         let link = node.open(&task.id).await?;
-        let opened = !self.print && env.out.for_people() && browse(&link.url);
-        if opened {
+        if self.browses(env, &link.url) {
             env.out.say(&format!("the editor of {} opens in the browser", task.short));
         } else {
             env.out.other("EditorLink", &link, || vec![link.url.clone()])?;
         }
         Ok(0)
+    }
+
+    fn browses(&self, env: &Env, url: &str) -> bool {
+        !self.print && env.out.for_people() && browse(url)
     }
 }
 

@@ -6,12 +6,14 @@ mod event;
 mod problem;
 mod request;
 mod seed;
+mod session;
 mod view;
 
 pub use event::{Event, LogEntry};
 pub use problem::{Code, Problem};
 pub use request::{Command, Filter, NodeCommand, SubmitRequest, SubmitSource, TaskOptions};
 pub use seed::{CapacityView, EvictRequest, HealthView, PatchItem, PodView};
+pub use session::{LoginLink, LoginRequest, SessionView};
 pub use view::{
     AttemptView, CheckView, Document, EdgeView, Evidence, List, NodeView, OpenView, PatchView, PlacementView,
     PlanView, PlannedTask, ProjectView, Snapshot, SubmitView, TaskView, WhyView,

@@ -8,7 +8,6 @@
 //! does, ever; no answer of an agent leads a browser to another origin or sets a cookie of ours.
 #![deny(missing_docs)]
 
-pub mod access;
 pub mod gatekeeper;
 pub mod host;
 pub mod inbound;

@@ -1,20 +1,23 @@
 //! The proxy: decides about each request and carries the decision out.
 
-use crate::access::Access;
 use crate::gatekeeper::{Decision, decide};
 use crate::host;
 use crate::page::{self, Body, Refusal};
 use crate::relay::{Relay, RelayError};
 use http::{Request, Response};
 use hyper::body::Incoming;
+use ikigai_access::{Access, Lives};
 use ikigai_ports::{Clock, EditorLinks, Gates, Rng};
 use ikigai_types::Timestamp;
 use std::fmt;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Bytes of a token and of a session.
 const SECRET_BYTES: usize = 32;
+/// How long a link works, and how long a session lasts.
+const LIVES: Lives = Lives { token: Duration::from_secs(60), session: Duration::from_secs(12 * 60 * 60) };
 
 /// How the proxy is reached.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +48,7 @@ impl EditorProxy {
         clock: Arc<dyn Clock>,
         options: EditorOptions,
     ) -> Self {
-        let access = Mutex::new(Access::default());
+        let access = Mutex::new(Access::new(LIVES));
         let port = AtomicU16::new(options.port);
         Self { shared: Arc::new(Shared { relay: Relay::new(gates), rng, clock, port, access }) }
     }

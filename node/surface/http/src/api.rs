@@ -3,7 +3,7 @@
 use crate::auth::random_hex;
 use crate::guard::Reason;
 use crate::idempotency::Answered;
-use crate::{AuthOptions, metrics::Refusals, routes};
+use crate::{AuthOptions, Sessions, Site, metrics::Refusals, routes};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Request, Response};
@@ -11,8 +11,9 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use ikigai_ports::NodeHandle;
 use std::fmt;
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use tokio_util::sync::CancellationToken;
 
 /// Body of an answer by a [`HostService`].
@@ -39,6 +40,19 @@ pub struct ApiOptions {
     pub fallback: Option<Arc<dyn HostService>>,
 }
 
+/// What a browser gets beside the API.
+#[derive(Debug, Default)]
+pub struct Front {
+    /// The pages; without them no link is made.
+    pub site: Option<Arc<dyn Site>>,
+    /// Who came in.
+    pub sessions: Sessions,
+}
+
+/// The port a request came to, 0 for the Unix socket.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Port(pub(crate) u16);
+
 /// The API of one node; clones share everything.
 #[derive(Debug, Clone)]
 pub struct Api {
@@ -50,10 +64,12 @@ pub struct Api {
 pub(crate) struct Shared {
     pub(crate) handle: Arc<dyn NodeHandle>,
     pub(crate) options: ApiOptions,
+    pub(crate) front: Front,
     pub(crate) refusals: Refusals,
     pub(crate) answered: Answered,
     /// Ends the streams; set when the server is told to stop.
     pub(crate) stop: CancellationToken,
+    pub(crate) address: OnceLock<SocketAddr>,
     prefix: String,
     requests: AtomicU64,
 }
@@ -63,9 +79,16 @@ pub(crate) struct Shared {
 impl Api {
     /// The API of the node behind `handle`.
     pub fn new(handle: Arc<dyn NodeHandle>, options: ApiOptions) -> Self {
+        Self::with_front(handle, options, Front::default())
+    }
+
+    /// The same with pages for a browser.
+    pub fn with_front(handle: Arc<dyn NodeHandle>, options: ApiOptions, front: Front) -> Self {
         let shared = Arc::new(Shared {
             handle,
             options,
+            front,
+            address: OnceLock::new(),
             refusals: Refusals::default(),
             answered: Answered::default(),
             stop: CancellationToken::new(),
@@ -82,6 +105,11 @@ impl Shared {
     /// A name for the next request.
     pub(crate) fn next_request(&self) -> String {
         format!("{}-{:x}", self.prefix, self.requests.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Where a browser of this machine finds it.
+    pub(crate) fn listens_on(&self) -> Option<SocketAddr> {
+        self.address.get().copied()
     }
 
     pub(crate) fn refused(&self, reason: Reason) {

@@ -108,11 +108,20 @@ pub fn host(parts: &Parts, transport: Transport) -> Result<String, Refusal> {
     Ok(name.to_ascii_lowercase())
 }
 
-/// Whether a request to `host` may reach the API's handlers.
+/// Where a one-time code becomes a session: the one call that shows no credential, but is one.
+const LOGIN: &str = "/v1/session";
+
+/// Whether a request to `host` may reach the API's handlers; `has_session`: it names a session that lasts.
 ///
 /// # Errors
 /// A [`Refusal`] that says what is missing.
-pub fn check(parts: &Parts, host: &str, transport: Transport, auth: &AuthOptions) -> Result<(), Refusal> {
+pub fn check(
+    parts: &Parts,
+    host: &str,
+    transport: Transport,
+    auth: &AuthOptions,
+    has_session: bool,
+) -> Result<(), Refusal> {
     check_host(host, auth)?;
     if parts.headers.contains_key(UPGRADE) {
         let hint = "the API has no WebSockets; events come from GET /v1/events";
@@ -120,10 +129,26 @@ pub fn check(parts: &Parts, host: &str, transport: Transport, auth: &AuthOptions
         return Err(refuse(Reason::Form, StatusCode::BAD_REQUEST, Code::Usage, text, hint));
     }
     check_origin(&parts.headers, transport, auth)?;
-    if let Transport::Tcp { .. } = transport {
-        check_token(&parts.headers, auth)?;
+    let logs_in = parts.method == Method::POST && parts.uri.path() == LOGIN;
+    if matches!(transport, Transport::Tcp { .. }) && !logs_in {
+        // Who sends a token means it: a wrong one is refused, session or not.
+        if !has_session || parts.headers.contains_key(AUTHORIZATION) {
+            check_token(&parts.headers, auth)?;
+        }
     }
     check_body(&parts.headers)
+}
+
+/// Whether a browser may be given a page: other sites may lead a person to one, and do nothing else with it.
+pub(crate) fn check_page(parts: &Parts) -> Result<(), Refusal> {
+    let read = |name: &'static str| one(&parts.headers, HeaderName::from_static(name)).ok().flatten();
+    let is_own = matches!(read("sec-fetch-site"), None | Some("same-origin" | "none"));
+    let is_led = read("sec-fetch-mode") == Some("navigate") && read("sec-fetch-dest") == Some("document");
+    if (is_own || is_led) && !parts.headers.contains_key(UPGRADE) {
+        return Ok(());
+    }
+    let hint = "open it in a browser";
+    Err(refuse(Reason::Origin, StatusCode::FORBIDDEN, Code::Denied, "another page asks for this one", hint))
 }
 
 fn check_host(host: &str, auth: &AuthOptions) -> Result<(), Refusal> {
@@ -202,7 +227,7 @@ fn check_body(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// The one value of a header; `Err` when it is there more than once or is no text.
-fn one(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, ()> {
+pub(crate) fn one(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, ()> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),

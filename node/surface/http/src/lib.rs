@@ -11,6 +11,8 @@ pub mod guard;
 pub mod listen;
 pub mod openapi;
 pub mod serve;
+pub mod sessions;
+pub mod site;
 
 mod frames;
 mod idempotency;
@@ -18,6 +20,8 @@ mod metrics;
 mod reply;
 mod routes;
 
-pub use api::{Api, ApiOptions, HostBody, HostService};
+pub use api::{Api, ApiOptions, Front, HostBody, HostService};
 pub use auth::{AuthOptions, TokenHash};
 pub use listen::{ListenError, Listener};
+pub use sessions::Sessions;
+pub use site::{Site, SiteFile};

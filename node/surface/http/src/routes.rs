@@ -8,6 +8,7 @@ mod meta;
 mod nodes;
 mod patches;
 mod seed;
+mod session;
 mod streams;
 mod tasks;
 
@@ -18,8 +19,9 @@ use axum::Router;
 use axum::routing::{MethodRouter, get, post};
 use http::StatusCode;
 use ikigai_wire::api::{
-    CapacityView, Code, Command, Event, EvictRequest, HealthView, LogEntry, NodeCommand, NodeView, OpenView,
-    PatchItem, PodView, Problem, Snapshot, SubmitRequest, SubmitView, TaskView,
+    CapacityView, Code, Command, Event, EvictRequest, HealthView, LogEntry, LoginLink, LoginRequest,
+    NodeCommand, NodeView, OpenView, PatchItem, PodView, Problem, SessionView, Snapshot, SubmitRequest,
+    SubmitView, TaskView,
 };
 use std::sync::Arc;
 
@@ -34,7 +36,10 @@ pub(crate) struct Route {
 
 /// The table.
 pub(crate) fn table() -> Vec<Route> {
-    [orchestrator(), tasks(), nodes_and_patches(), streams_and_meta()].into_iter().flatten().collect()
+    [orchestrator(), tasks(), nodes_and_patches(), streams_and_meta(), sessions()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn route<const N: usize>(
@@ -178,6 +183,30 @@ fn streams_and_meta() -> Vec<Route> {
             "/openapi.json",
             get(meta::openapi),
             [Operation::get("openapi", "This document").text("application/json")],
+        ),
+    ]
+}
+
+fn sessions() -> Vec<Route> {
+    let link = Operation::post("createLoginLink", "A one-time link that opens the dashboard in a browser");
+    let open = "Makes a link's code a session: a cookie and a key, each of them half of it. Needs no token";
+    vec![
+        route("/v1/session/links", post(session::link), [link.document::<LoginLink>("LoginLink")]),
+        route(
+            "/v1/session",
+            get(session::show).post(session::open),
+            [
+                Operation::get("showSession", "The session of this request")
+                    .document::<SessionView>("Session"),
+                Operation::post("openSession", open)
+                    .body::<LoginRequest>()
+                    .document::<SessionView>("Session"),
+            ],
+        ),
+        route(
+            "/v1/session/end",
+            post(session::end),
+            [Operation::post("endSession", "Logs out").document::<SessionView>("Session")],
         ),
     ]
 }

@@ -1,8 +1,9 @@
 //! Connections: who is on the other end, which host is asked, and what is refused before a handler.
 
+use crate::api::Port;
 use crate::guard::{self, MAX_BODY, MAX_HEAD, MAX_HEADERS, Refusal, Transport};
 use crate::reply::{REQUEST_ID, finish};
-use crate::{Api, HostBody, Listener};
+use crate::{Api, HostBody, Listener, site};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::Request;
@@ -32,6 +33,11 @@ impl Api {
     /// so that their readers know to come back.
     pub async fn serve(self, listeners: Vec<Listener>, stop: CancellationToken) {
         let connections = TaskTracker::new();
+        for listener in &listeners {
+            if let Listener::Tcp(_, address) = listener {
+                let _ = self.shared.address.set(*address);
+            }
+        }
         let loops = listeners.into_iter().map(|l| accept(self.clone(), l, stop.clone(), connections.clone()));
         futures::future::join_all(loops).await;
         self.shared.stop.cancel();
@@ -138,11 +144,23 @@ impl Api {
         {
             return service.serve(Request::from_parts(parts, body)).await;
         }
-        if let Err(refusal) = guard::check(&parts, &host, transport, &self.shared.options.auth) {
+        let auth = &self.shared.options.auth;
+        if let Some(site) = self.shared.front.site.as_deref().filter(|_| guard::is_own_name(&host, auth))
+            && let Some(answer) = site::answer(site, &parts)
+        {
+            return answer.map_or_else(|r| self.refuse(r, &id), |page| boxed(finish_page(page, &id)));
+        }
+        let port = match transport {
+            Transport::Unix => 0,
+            Transport::Tcp { port } => port,
+        };
+        let has_session = self.shared.front.sessions.admits(&parts.headers, port).is_some();
+        if let Err(refusal) = guard::check(&parts, &host, transport, auth, has_session) {
             return self.refuse(refusal, &id);
         }
         let mut request = Request::from_parts(parts, Body::new(Limited::new(body, MAX_BODY)));
         request.headers_mut().remove(REQUEST_ID);
+        request.extensions_mut().insert(Port(port));
         let response = match self.router.clone().call(request).await {
             Ok(response) => response,
             Err(never) => match never {},
@@ -159,6 +177,13 @@ impl Api {
         response.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
         boxed(response)
     }
+}
+
+/// A page may be kept by the browser, which asks each time whether it is still the one.
+fn finish_page(page: Response, id: &str) -> Response {
+    let mut page = finish(page, id);
+    page.headers_mut().insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("no-cache"));
+    page
 }
 
 fn boxed(response: Response) -> Response<HostBody> {

@@ -6,6 +6,8 @@ mod served;
 
 #[path = "api/calls.rs"]
 mod calls;
+#[path = "api/front.rs"]
+mod front;
 #[path = "api/hosts.rs"]
 mod hosts;
 #[path = "api/listeners.rs"]

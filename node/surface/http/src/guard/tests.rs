@@ -17,7 +17,7 @@ fn verdict(transport: Transport, uri: &str, headers: &[(&str, &str)]) -> Result<
     }
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let host = host(&parts, transport).map_err(|r| r.reason)?;
-    check(&parts, &host, transport, &auth()).map_err(|r| r.reason)
+    check(&parts, &host, transport, &auth(), false).map_err(|r| r.reason)
 }
 
 /// Good headers with `extra` added; a header that `extra` names replaces the good one.

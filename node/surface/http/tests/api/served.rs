@@ -1,6 +1,6 @@
 //! A pretending node, served on a Unix socket and on loopback TCP, and raw bytes to talk to it.
 
-use ikigai_http::{Api, ApiOptions, AuthOptions, HostService, Listener, TokenHash};
+use ikigai_http::{Api, ApiOptions, AuthOptions, Front, HostService, Listener, TokenHash};
 use ikigai_ports::testsuite::fake_node::FakeNode;
 use ikigai_types::Timestamp;
 use serde_json::Value;
@@ -49,10 +49,14 @@ impl Served {
     }
 
     pub(crate) async fn with(fallback: Option<Arc<dyn HostService>>) -> Self {
+        Self::fronted(fallback, Front::default()).await
+    }
+
+    pub(crate) async fn fronted(fallback: Option<Arc<dyn HostService>>, front: Front) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let fake = FakeNode::shop(Timestamp(1_700_000_000_000), "/srv/shop");
         let auth = AuthOptions { token: Some(TokenHash::of(TOKEN)), hosts: Vec::new() };
-        let api = Api::new(Arc::new(fake.clone()), ApiOptions { auth, fallback });
+        let api = Api::with_front(Arc::new(fake.clone()), ApiOptions { auth, fallback }, front);
         let socket = dir.path().join("ikigai.sock");
         let tcp = Listener::tcp("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let Listener::Tcp(_, address) = tcp else { panic!("not TCP") };

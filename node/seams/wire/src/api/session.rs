@@ -1,0 +1,37 @@
+//! Getting in by browser: a one-time link, and the session it becomes.
+
+use ikigai_types::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A link that opens the dashboard once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct LoginLink {
+    /// For a browser; its code stands behind the `#`, which browsers keep to themselves.
+    pub url: String,
+    /// It works until then.
+    pub expires_at: Timestamp,
+}
+
+/// What a link's page sends.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct LoginRequest {
+    /// The link's code.
+    pub code: String,
+}
+
+/// A browser's session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct SessionView {
+    /// It ends then.
+    pub expires_at: Timestamp,
+    /// The half of the session that the page keeps, sent as `X-Ikigai-Key`; said once, at log-in. The other half
+    /// is a cookie that the page cannot read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
