@@ -3,6 +3,7 @@
 //! Knows arguments, tables and exit codes; deliberately decides nothing about tasks. stdout is data, stderr is
 //! for people. Start reading at [`args`], then [`run`], then the command's own file under `commands/`.
 
+mod agentlog;
 mod args;
 mod clean;
 mod commands;

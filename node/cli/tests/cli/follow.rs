@@ -30,6 +30,10 @@ fn logs_of_an_ended_attempt() {
         "task logs T006 --from 5",
         "task logs -f T006 --exit-status",
         "task logs T006 -o ndjson",
+        "task logs T006 --raw",
+        "task logs T007",
+        "task logs T007 -n --from 3",
+        "task logs T007 --raw --from 6",
         "task logs T006 --attempt 2",
         "task logs T004",
     ];

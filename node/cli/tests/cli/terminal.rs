@@ -55,8 +55,11 @@ fn logs_cannot_move_the_cursor_or_turn_the_text_around() {
     let scene = Scene::shop();
     let terminal = Terminal::start(&scene, "task logs T003 --from 3").read_out();
     assert_eq!(terminal, "red evil done\n");
-    let pipe = scene.run("task logs T003 --from 3");
-    assert!(pipe.contains("\u{1b}[31mred"), "a pipe gets the bytes as they are: {pipe:?}");
+    let pipe = scene.command("task logs T003 --from 3").output().unwrap();
+    assert_eq!(pipe.stdout, b"red evil done\n", "a pipe may end on a terminal");
+    let raw = scene.command("task logs T003 --from 3 --raw").output().unwrap();
+    let stored = "\u{1b}[31mred\u{1b}[0m \u{202e}evil\u{200b} \u{1b}]0;title\u{7}done\n";
+    assert_eq!(raw.stdout, stored.as_bytes(), "--raw has the bytes as they are");
 }
 
 #[test]

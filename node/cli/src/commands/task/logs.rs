@@ -1,6 +1,6 @@
 //! `ikigai task logs`
 
-use crate::clean::clean;
+use crate::agentlog::{Readable, Shown, gap};
 use crate::completion::tasks;
 use crate::env::Env;
 use crate::human::clock;
@@ -14,11 +14,12 @@ use ikigai_ports::NodeHandle;
 use ikigai_types::AttemptId;
 use ikigai_wire::api::{Code, LogEntry, Problem, TaskView};
 
-/// What a task's agent printed, line by line
+/// What a task's agent said and did, line by line
 #[derive(Debug, Args)]
-#[command(after_help = "A line that was lost is shown as a gap. On a terminal, escape sequences and hidden \
-    characters are taken out.\n\nExample:\n  ikigai task logs -f T012\n  \
-    ikigai task logs T012 --attempt 1 --from 200\n  ikigai task logs -f T012 --exit-status")]
+#[command(after_help = "What the agent's CLI tells in JSON is shown in words; escape sequences and hidden \
+    characters are taken out. --raw has each line as it was stored. A line that was lost is shown as a gap.\n\n\
+    Example:\n  ikigai task logs -f T012\n  \
+    ikigai task logs T012 --attempt 1 --from 200\n  ikigai task logs -f T012 --exit-status\n  ikigai task logs T012 --raw | jq .")]
 pub(crate) struct Logs {
     /// T012, 001-shop/T012 or a whole id
     #[arg(add = ArgValueCandidates::new(tasks))]
@@ -38,6 +39,9 @@ pub(crate) struct Logs {
     /// Number and time before each line
     #[arg(short, long)]
     numbers: bool,
+    /// The stored lines, byte for byte
+    #[arg(long, conflicts_with = "numbers")]
+    raw: bool,
 }
 
 impl Logs {
@@ -46,9 +50,23 @@ impl Logs {
         let task = resolve::task(&*node, env, &self.task).await?;
         let attempt = self.attempt(&task)?;
         let mut lines = node.logs(&attempt, self.from, self.follow).await?;
+        let mut readable = Readable::default();
         while let Some(line) = lines.next().await {
-            self.print(&env.out, &line?)?;
+            let line = match line {
+                Ok(line) => line,
+                Err(problem) => {
+                    self.show(&env.out, readable.finish())?;
+                    return Err(problem);
+                }
+            };
+            match Form::of(&env.out, self.raw) {
+                Form::Document => ndjson(&env.out, &line)?,
+                Form::Raw if line.stream == "gap" => env.out.say(&gap(&line)),
+                Form::Raw => env.out.lines(&[&line.text])?,
+                Form::Readable => self.show(&env.out, readable.read(line))?,
+            }
         }
+        self.show(&env.out, readable.finish())?;
         if self.exit_status { code(&*node, &attempt).await } else { Ok(0) }
     }
 
@@ -68,19 +86,38 @@ impl Logs {
         Ok(AttemptId { task: task.id.clone(), number })
     }
 
-    fn print(&self, out: &Printer, line: &LogEntry) -> Result<(), Problem> {
-        if !matches!(out.format, Format::Table | Format::Wide | Format::Name) {
-            return Printer { format: Format::Ndjson, ..out.clone() }.document("LogLine", line);
-        }
-        if line.stream == "gap" {
-            let last = line.text.parse::<u64>().map_or(line.n, |k| line.n + k.saturating_sub(1));
-            return out.lines(&[format!("[gap: {} lines missing, {} to {last}]", clean(&line.text), line.n)]);
-        }
-        let text = if out.terminal { clean(&line.text) } else { line.text.as_str().into() };
+    fn show(&self, out: &Printer, shown: Vec<Shown>) -> Result<(), Problem> {
         let numbers = self.numbers || out.format == Format::Wide;
-        let before = if numbers { format!("{:>6} {} ", line.n, clock(line.at)) } else { String::new() };
-        out.lines(&[format!("{before}{text}")])
+        for (entry, lines) in shown {
+            let before = if numbers { format!("{:>6} {} ", entry.n, clock(entry.at)) } else { String::new() };
+            let rest = " ".repeat(before.len());
+            let mark = |i: usize| if i == 0 { &before } else { &rest };
+            let lines: Vec<_> = lines.iter().enumerate().map(|(i, l)| format!("{}{l}", mark(i))).collect();
+            out.lines(&lines)?;
+        }
+        Ok(())
     }
+}
+
+/// How lines are printed.
+enum Form {
+    Document,
+    Raw,
+    Readable,
+}
+
+impl Form {
+    fn of(out: &Printer, raw: bool) -> Self {
+        match out.format {
+            Format::Json | Format::Ndjson | Format::Yaml => Self::Document,
+            _ if raw => Self::Raw,
+            _ => Self::Readable,
+        }
+    }
+}
+
+fn ndjson(out: &Printer, line: &LogEntry) -> Result<(), Problem> {
+    Printer { format: Format::Ndjson, ..out.clone() }.document("LogLine", line)
 }
 
 /// The agent's exit code; an attempt that ended without one has failed.

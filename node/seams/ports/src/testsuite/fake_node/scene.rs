@@ -205,6 +205,7 @@ pub(super) fn shop(state: &mut State, project: &str) {
     t7.usage = t7.attempts[0].usage;
 
     scene_logs(state, &t3, &t6);
+    state.lines.insert(t7.attempts[0].id.clone(), codex_log(now));
     state.projects = vec![ProjectView {
         id: ProjectId::new("1f0c2a77").expect("invariant: letters and digits"),
         checkout: project.to_owned(),
@@ -248,6 +249,23 @@ pub(super) fn shop(state: &mut State, project: &str) {
         ],
         warnings: vec!["line 31: `(after the cart)` was read as no dependency".into()],
     };
+}
+
+/// What the Codex CLI prints.
+fn codex_log(at: Timestamp) -> Vec<LogEntry> {
+    let item = |when: &str, item: &str| format!(r#"{{"type":"item.{when}","item":{{"id":"i",{item}}}}}"#);
+    let run = r#""type":"command_execution","command":"/usr/bin/bash -lc 'make test'","aggregated_output":""#;
+    let lines = [
+        r#"{"type":"thread.started","thread_id":"01a1fd8f-de68-7841-adf7-b89a402f60e6"}"#.to_owned(),
+        r#"{"type":"turn.started"}"#.to_owned(),
+        item("started", &format!(r#"{run}","exit_code":null,"status":"in_progress""#)),
+        item("completed", &format!(r#"{run}1 failed\n","exit_code":1,"status":"failed""#)),
+        item("completed", r#""type":"file_change","changes":[{"path":"/workspace/src/discount.py","kind":"update"}],"status":"completed""#),
+        item("completed", r#""type":"agent_message","text":"Done: discounts are rounded.""#),
+        r#"{"type":"turn.completed","usage":{"input_tokens":3600,"cached_input_tokens":600,"output_tokens":102}}"#.to_owned(),
+    ];
+    let entry = |(n, text)| LogEntry { n, at, stream: "stdout".into(), text };
+    (1..).zip(lines).map(entry).collect()
 }
 
 fn scene_logs(state: &mut State, running: &TaskView, failed: &TaskView) {
