@@ -113,13 +113,13 @@ impl<P: Mesh> World<P> {
         u32::try_from(self.down.len()).expect("fewer than 2^32 nodes")
     }
 
-    /// Starts all nodes, spread over a second.
-    pub fn start(&mut self) {
+    /// Starts all nodes, one after another within `ms`.
+    pub fn start(&mut self, ms: u64) {
+        let n = self.down.len() as u64;
         for node in 0..self.len() {
-            let at = self.now + self.chance.millis(1_000);
-            self.schedule(at, node, Event::Start);
+            self.schedule(self.now + ms * u64::from(node) / n, node, Event::Start);
         }
-        self.run(1_000);
+        self.run(ms);
     }
 
     pub fn schedule(&mut self, at: u64, node: u32, event: Event<P::Message>) {

@@ -87,7 +87,7 @@ impl Membership {
         let mut advertisement = me.advertisement;
         advertisement.truncate(ADVERTISEMENT_MAX);
         Self {
-            overlay: Overlay::new(here, config.rings),
+            overlay: Overlay::new(here, config.rings, config.watch_rings),
             config,
             seal: me.seal,
             chance: Chance::new(seed),
@@ -219,7 +219,8 @@ impl Turn<'_> {
         self.m.phase = Phase::Running;
         let row = self.m.my_row();
         // A book that knows this life already was handed over within it: nothing is news then.
-        if self.m.rows[row].incarnation <= self.m.before {
+        let new = self.m.rows[row].incarnation <= self.m.before;
+        if new {
             self.raise(self.m.before.saturating_add(1));
         }
         self.m.rows[row].liveness = Liveness::Alive;
@@ -228,7 +229,9 @@ impl Turn<'_> {
         self.set(Timer::Sync, sync);
         self.set(Timer::Seek, millis(self.m.config.seek_every));
         self.set_heartbeat();
-        self.flood_mine();
+        if new {
+            self.flood_mine();
+        }
     }
 
     fn advertise(&mut self, bytes: Vec<u8>) {

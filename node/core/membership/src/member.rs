@@ -46,14 +46,23 @@ pub(crate) struct Row {
     pub(crate) record: Option<Arc<[u8]>>,
     /// Bit i: its records go to neighbour i by announcement only.
     pub(crate) lazy: u16,
+    /// How often the present record came along its tree.
+    pub(crate) copies: u8,
     pub(crate) liveness: Liveness,
 }
 
 const NEVER: u64 = u64::MAX;
 
 impl Row {
-    pub(crate) const UNKNOWN: Self =
-        Self { incarnation: 0, version: 0, heard: NEVER, record: None, lazy: 0, liveness: Liveness::Dead };
+    pub(crate) const UNKNOWN: Self = Self {
+        incarnation: 0,
+        version: 0,
+        heard: NEVER,
+        record: None,
+        lazy: 0,
+        copies: 0,
+        liveness: Liveness::Dead,
+    };
 
     pub(crate) fn hear(&mut self, now: Timestamp) {
         self.heard = now.0.min(NEVER - 1);

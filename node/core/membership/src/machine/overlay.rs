@@ -15,6 +15,8 @@ const LAZY_MAX: usize = 512;
 pub(super) struct Overlay {
     here: Place,
     rings: usize,
+    /// Neighbours on the first so many circles watch each other.
+    watch: usize,
     /// Distance on each circle to the nearest living one after and before this node.
     nearest: Vec<[u64; 2]>,
     /// A neighbour keeps its number as long as it is one: rows refer to it by bit.
@@ -26,6 +28,8 @@ pub(super) struct Slot {
     pub(super) place: Place,
     /// When a frame last came from it.
     pub(super) heard: Timestamp,
+    /// Whether this node watches it.
+    pub(super) watched: bool,
     /// When it is looked at again; other timers of it are left over.
     pub(super) check: Timestamp,
     /// Records to announce to it.
@@ -33,27 +37,22 @@ pub(super) struct Slot {
 }
 
 impl Overlay {
-    pub(super) fn new(here: Place, rings: usize) -> Self {
+    pub(super) fn new(here: Place, rings: usize, watch: usize) -> Self {
         let rings = rings.clamp(1, 8);
+        let watch = watch.clamp(1, rings);
         Self {
             here,
             rings,
+            watch,
             nearest: vec![[u64::MAX; 2]; rings],
             slots: (0..2 * rings).map(|_| None).collect(),
         }
     }
 
-    /// How far `place` stands after and before this node on circle `ring`.
-    fn distance(&self, place: Place, ring: usize) -> [u64; 2] {
-        let salt = mix(ring as u64);
-        let after = mix(place ^ salt).wrapping_sub(mix(self.here ^ salt));
-        [after, after.wrapping_neg()]
-    }
-
     /// Whether `place`, now living, takes the place of a neighbour.
     pub(super) fn closer(&self, place: Place) -> bool {
         (0..self.rings).any(|ring| {
-            let distance = self.distance(place, ring);
+            let distance = distance(self.here, place, ring);
             distance[0] < self.nearest[ring][0] || distance[1] < self.nearest[ring][1]
         })
     }
@@ -70,6 +69,10 @@ impl Overlay {
         self.slots.iter().position(|slot| slot.as_ref().is_some_and(|slot| slot.place == place))
     }
 
+    pub(super) fn slot(&self, place: Place) -> Option<&Slot> {
+        self.slots.iter().flatten().find(|slot| slot.place == place)
+    }
+
     pub(super) fn slot_mut(&mut self, place: Place) -> Option<&mut Slot> {
         self.slots.iter_mut().flatten().find(|slot| slot.place == place)
     }
@@ -79,23 +82,46 @@ impl Overlay {
         self.slots.iter_mut().flatten().for_each(|slot| slot.heard.0 += late);
     }
 
-    fn choose(&mut self, living: impl Iterator<Item = Place>) -> Vec<Place> {
-        let mut best = vec![[(u64::MAX, None); 2]; self.rings];
-        for place in living {
-            for (ring, best) in best.iter_mut().enumerate() {
-                for (best, distance) in best.iter_mut().zip(self.distance(place, ring)) {
-                    if distance < best.0 {
-                        *best = (distance, Some(place));
-                    }
+    /// The neighbours among the living, those first that are watched; and how many are.
+    fn choose(&mut self, living: impl Iterator<Item = Place>) -> (Vec<Place>, usize) {
+        let best = nearest(self.here, self.rings, living);
+        self.nearest = best.iter().map(|[after, before]| [after.0, before.0]).collect();
+        let mut chosen: Vec<Place> = Vec::new();
+        let mut watched = 0;
+        for (ring, best) in best.iter().enumerate() {
+            for place in best.iter().filter_map(|(_, place)| *place) {
+                if !chosen.contains(&place) {
+                    chosen.push(place);
+                }
+            }
+            if ring < self.watch {
+                watched = chosen.len();
+            }
+        }
+        (chosen, watched)
+    }
+}
+
+/// How far `place` stands after and before `here` on circle `ring`.
+fn distance(here: Place, place: Place, ring: usize) -> [u64; 2] {
+    let salt = mix(ring as u64);
+    let after = mix(place ^ salt).wrapping_sub(mix(here ^ salt));
+    [after, after.wrapping_neg()]
+}
+
+/// For each circle, the nearest after and before `here`, and how far they are.
+fn nearest(here: Place, rings: usize, living: impl Iterator<Item = Place>) -> Vec<[(u64, Option<Place>); 2]> {
+    let mut best = vec![[(u64::MAX, None); 2]; rings];
+    for place in living {
+        for (ring, best) in best.iter_mut().enumerate() {
+            for (best, distance) in best.iter_mut().zip(distance(here, place, ring)) {
+                if distance < best.0 {
+                    *best = (distance, Some(place));
                 }
             }
         }
-        self.nearest = best.iter().map(|[after, before]| [after.0, before.0]).collect();
-        let mut chosen: Vec<Place> = best.iter().flatten().filter_map(|(_, place)| *place).collect();
-        chosen.sort_unstable();
-        chosen.dedup();
-        chosen
     }
+    best
 }
 
 impl Slot {
@@ -112,7 +138,7 @@ impl Turn<'_> {
         let m = &mut *self.m;
         let here = m.here;
         let living = m.book.entries().iter().zip(&m.rows).filter(|(e, r)| !r.is_dead() && e.place != here);
-        let chosen = m.overlay.choose(living.map(|(entry, _)| entry.place));
+        let (chosen, watched) = m.overlay.choose(living.map(|(entry, _)| entry.place));
         let mut freed = 0_u16;
         for (i, slot) in m.overlay.slots.iter_mut().enumerate() {
             if slot.as_ref().is_some_and(|slot| !chosen.contains(&slot.place)) {
@@ -124,20 +150,37 @@ impl Turn<'_> {
             // Whoever gets the number of one that went starts as one to whom all records go by themselves.
             m.rows.iter_mut().for_each(|row| row.lazy &= !freed);
         }
-        for place in chosen {
-            if !self.m.overlay.has(place) {
-                self.befriend(place);
-            }
+        for (i, place) in chosen.into_iter().enumerate() {
+            self.befriend(place, i < watched);
         }
     }
 
-    fn befriend(&mut self, place: Place) {
+    fn befriend(&mut self, place: Place, watched: bool) {
+        if !self.m.overlay.has(place) {
+            let slot =
+                Slot { place, heard: Timestamp(0), watched: false, check: Timestamp(0), lazy: Vec::new() };
+            let free = self.m.overlay.slots.iter_mut().find(|slot| slot.is_none());
+            *free.expect("invariant: there are as many numbers as neighbours at most") = Some(slot);
+        }
         // The first look comes at random within the rhythm, so that looks of many spread over it.
         let wait = self.m.chance.millis(millis(self.m.config.probe_every));
         let check = Timestamp(self.now.0.saturating_add(wait));
-        let slot = Slot { place, heard: Timestamp(0), check, lazy: Vec::new() };
-        let free = self.m.overlay.slots.iter_mut().find(|slot| slot.is_none());
-        *free.expect("invariant: there are as many numbers as neighbours at most") = Some(slot);
-        self.set(Timer::Check(place), wait);
+        let Some(slot) = self.m.overlay.slot_mut(place) else { return };
+        if std::mem::replace(&mut slot.watched, watched) != watched && watched {
+            slot.check = check;
+            self.set(Timer::Check(place), wait);
+        }
+    }
+
+    /// Those who watch `place`, other than this node.
+    pub(super) fn watchers(&self, place: Place) -> Vec<Place> {
+        let living = self.m.book.entries().iter().zip(&self.m.rows);
+        let living = living.filter(|(entry, row)| !row.is_dead() && entry.place != place);
+        let best = nearest(place, self.m.overlay.watch, living.map(|(entry, _)| entry.place));
+        let mut watchers: Vec<Place> = best.iter().flatten().filter_map(|(_, place)| *place).collect();
+        watchers.sort_unstable();
+        watchers.dedup();
+        watchers.retain(|watcher| *watcher != self.m.here);
+        watchers
     }
 }

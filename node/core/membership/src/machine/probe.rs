@@ -69,7 +69,10 @@ impl Turn<'_> {
         // Of two neighbours one asks; the other hears its question in time and need not.
         let every = if self.m.here < place { every } else { every + every / 8 };
         let now = self.now;
-        let Some(slot) = self.m.overlay.slot_mut(place).filter(|slot| slot.check == at) else { return };
+        let Some(slot) = self.m.overlay.slot_mut(place).filter(|slot| slot.watched && slot.check == at)
+        else {
+            return;
+        };
         let due = slot.heard.0 + every;
         let wait = if due > now.0 { due - now.0 } else { every };
         slot.check = Timestamp(now.0 + wait);
@@ -108,7 +111,8 @@ impl Turn<'_> {
 
     /// Asks others to ask `target`, and `target` once more; false if there are no others.
     fn ask_others(&mut self, target: Place) -> bool {
-        let relays = self.some_alive(self.m.config.relays, target);
+        let lossy = self.now < self.m.lossy_until;
+        let relays = self.some_alive(self.m.config.relays + if lossy { 2 } else { 0 }, target);
         let deadline = Timestamp(self.now.0 + self.patient(self.m.config.relay_timeout));
         let Some(probe) = self.m.probes.get_mut(&target).filter(|_| !relays.is_empty()) else { return false };
         let seq = probe.seq;
@@ -117,6 +121,22 @@ impl Turn<'_> {
         relays.into_iter().for_each(|relay| self.say(relay, Part::Relay { seq, target }));
         self.ping(target, seq);
         true
+    }
+
+    /// Asks a suspect directly and through others at once.
+    pub(super) fn ask_again(&mut self, target: Place) {
+        if self.m.probes.contains_key(&target) {
+            return;
+        }
+        let seq = self.next_seq();
+        self.m.probes.insert(target, Probe { seq, deadline: self.now, relays: Vec::new(), nacks: 0 });
+        if self.ask_others(target) {
+            let wait = self.patient(self.m.config.relay_timeout);
+            self.set(Timer::Probe(target), wait);
+        } else {
+            self.m.probes.remove(&target);
+            self.ping(target, seq);
+        }
     }
 
     /// Nobody heard it. If those who were asked did not even say so, this node may be what is wrong.
@@ -158,19 +178,22 @@ impl Turn<'_> {
         let answered =
             self.m.probes.iter().find(|(_, probe)| probe.seq == seq && probe.relays.contains(&from));
         if let Some(target) = answered.map(|(target, _)| *target) {
-            self.m.probes.remove(&target);
-            self.answered(target);
+            self.lives(target);
         } else {
-            self.compare(from, from, key);
+            self.on_have(from, from, key);
         }
     }
 
-    /// A sign of life of one that was asked.
-    pub(super) fn answered(&mut self, target: Place) {
-        self.better();
-        if let Some(suspicion) = self.m.suspicions.get_mut(&target) {
-            suspicion.answered = true;
+    /// A sign of life of `place`.
+    fn lives(&mut self, place: Place) {
+        if let Some(probe) = self.m.probes.remove(&place) {
+            self.better();
+            if !probe.relays.is_empty() {
+                // The first question or its answer was lost.
+                self.lossy();
+            }
         }
+        self.trust(place);
     }
 
     /// A frame came from `from` itself.
@@ -182,11 +205,7 @@ impl Turn<'_> {
         if let Some(slot) = self.m.overlay.slot_mut(from) {
             slot.heard = now;
         }
-        if self.m.probes.remove(&from).is_some() {
-            self.answered(from);
-        } else if let Some(suspicion) = self.m.suspicions.get_mut(&from) {
-            suspicion.answered = true;
-        }
+        self.lives(from);
     }
 
     pub(super) fn on_relay(&mut self, from: Place, seq: u32, target: Place) {

@@ -44,7 +44,7 @@ impl Turn<'_> {
 
     fn on_ping(&mut self, from: Place, seq: u32, mine: (u64, u64), yours: (u64, Liveness)) {
         let (incarnation, _) = self.m.my_key();
-        if yours.0 > incarnation || yours.0 == incarnation && yours.1 != Liveness::Alive {
+        if yours.0 > incarnation || yours.0 == incarnation && yours.1 == Liveness::Dead {
             self.contradict(from, yours.0);
         } else if yours.0 < incarnation {
             self.answer(from, self.m.here);
@@ -53,19 +53,12 @@ impl Turn<'_> {
             let mine = self.m.my_key();
             self.say(from, Part::Ack { seq, mine });
         }
-        self.compare(from, from, mine);
+        self.on_have(from, from, mine);
     }
 
-    /// `about` has a record of `key`, says `from`: asked for if it is news.
-    pub(super) fn compare(&mut self, from: Place, about: Place, key: (u64, u64)) {
-        if self.m.row(about).is_some_and(|row| key > row.key()) {
-            self.want(from, about);
-        }
-    }
-
-    /// One that writes while it is taken for dead or suspect is told, so that it can refute.
+    /// One that writes while it is taken for dead is told, so that it can contradict.
     fn set_right(&mut self, from: Place) {
-        let Some(row) = self.m.row(from).filter(|row| row.liveness != Liveness::Alive) else { return };
+        let Some(row) = self.m.row(from).filter(|row| row.is_dead()) else { return };
         let unknown = row.record.is_none();
         if self.remind(from) {
             if unknown {

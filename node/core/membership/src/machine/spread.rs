@@ -51,13 +51,23 @@ impl Turn<'_> {
         let Some(row) = self.m.row(about) else { return };
         if record.key() <= row.key() {
             if how == How::Push {
-                self.make_lazy(from, about);
-                self.say(from, Part::Prune { about });
+                self.again_pushed(from, about);
             }
             return self.has(from, about, record.key());
         }
         if self.m.seal.holds(&record.node, record.claim, record.seal) {
             self.learn(from, &record, raw, how);
+        }
+    }
+
+    /// A copy of what is here already: one that comes so is enough, some are if frames are lost.
+    fn again_pushed(&mut self, from: Place, about: Place) {
+        let enough = if self.now < self.m.lossy_until { self.m.config.copies_lossy } else { 1 };
+        let Some(row) = self.m.row_mut(about) else { return };
+        row.copies = row.copies.saturating_add(1);
+        if row.copies > enough {
+            // The other way stays: whether it is wanted is for the other to say.
+            self.say(from, Part::Prune { about });
         }
     }
 
@@ -68,6 +78,8 @@ impl Turn<'_> {
         (row.incarnation, row.version) = record.key();
         row.record = Some(raw.clone());
         row.hear(now);
+        // What was asked for says nothing of who brings it the next time.
+        row.copies = u8::from(how != How::Answer);
         if self.m.missing.get(&about).is_some_and(|missing| missing.key <= record.key()) {
             self.m.missing.remove(&about);
         }
@@ -99,8 +111,9 @@ impl Turn<'_> {
         }
         eager.into_iter().for_each(|to| self.say(to, Part::Push(raw.clone())));
         if !lossy && beside.len() > ANNOUNCED {
-            // The same ones for the same record, others for others.
-            beside.sort_by_key(|place| mix(place ^ about));
+            // Those first that are written to anyway; the same ones for the same record.
+            let watched = |place: &Place| self.m.overlay.slot(*place).is_some_and(|slot| slot.watched);
+            beside.sort_by_key(|place| (!watched(place), mix(place ^ about)));
             beside.truncate(ANNOUNCED);
         }
         self.announce(about, &beside);
@@ -175,11 +188,12 @@ impl Turn<'_> {
 
     pub(super) fn on_have(&mut self, from: Place, about: Place, key: (u64, u64)) {
         self.has(from, about, key);
-        let Some(row) = self.m.row(about).filter(|row| key > row.key()) else { return };
+        if self.m.row(about).is_none_or(|row| key <= row.key()) {
+            return;
+        }
         if about == self.m.here {
             return self.say(from, Part::Want { about, graft: false });
         }
-        debug_assert!(key > row.key());
         let new = !self.m.missing.contains_key(&about);
         let missing =
             self.m.missing.entry(about).or_insert(Missing { key, announcers: Vec::new(), asked: 0 });
@@ -188,7 +202,9 @@ impl Turn<'_> {
             missing.announcers.push(from);
         }
         if new {
-            self.set(Timer::Missing(about), millis(self.m.config.graft_after));
+            let lossy = self.now < self.m.lossy_until;
+            let wait = if lossy { self.m.config.graft_after_lossy } else { self.m.config.graft_after };
+            self.set(Timer::Missing(about), millis(wait));
         }
     }
 
@@ -202,7 +218,6 @@ impl Turn<'_> {
         let from = missing.announcers[missing.asked];
         missing.asked += 1;
         self.lossy();
-        self.make_eager(from, about);
         self.say(from, Part::Want { about, graft: true });
         self.set(Timer::Missing(about), millis(self.m.config.graft_retry));
     }
@@ -228,7 +243,11 @@ impl Turn<'_> {
         }
     }
 
-    fn lossy(&mut self) {
+    /// Frames are lost, or a neighbour was: for a while records take more than one way.
+    pub(super) fn lossy(&mut self) {
+        if self.now >= self.m.lossy_until {
+            self.m.rows.iter_mut().for_each(|row| row.lazy = 0);
+        }
         self.m.lossy_until = Timestamp(self.now.0 + LOSSY_FOR);
     }
 }

@@ -1,8 +1,10 @@
-//! Who does not answer is suspect, says that it lives, or is dead.
+//! Who does not answer is suspect, answers, or is dead.
 //!
-//! Whoever failed to reach a node tells everyone. The node itself hears it with the next question, raises its
-//! incarnation and tells everyone. Only those who failed to reach it themselves end its time, and they go on
-//! asking until then; the time is the shorter the more of them there are.
+//! A suspicion is an affair of the few who watch a node: whoever failed to reach it tells the other watchers,
+//! who ask it too. Any sign of life ends it, so a false one costs a few frames, however large the mesh. Only
+//! those who failed to reach it themselves end its time, and they go on asking until then; the time is the
+//! shorter the more of them there are. That it is dead is told to everyone, the node itself too: it has the last
+//! word, by a record of a greater incarnation.
 
 use super::{Turn, millis};
 use crate::book::Place;
@@ -17,55 +19,46 @@ const REFUTE_EVERY: u64 = 200;
 #[derive(Debug)]
 pub(super) struct Suspicion {
     pub(super) since: Timestamp,
-    /// Who suspects, as far as it was heard of; bounded by [`by_max`].
+    /// Who failed to reach it, as far as it was heard of; bounded by the wanted confirmations.
     by: Vec<Place>,
-    /// This node failed to reach it.
+    /// This node did.
     mine: bool,
-    /// It gave a sign of life since.
-    pub(super) answered: bool,
-    /// Someone says that it is dead.
+    /// Someone says that it is dead: from now on it has to say itself that it is not.
     doomed: bool,
 }
 
 impl Turn<'_> {
     /// This node failed to reach `about`.
     pub(super) fn suspect(&mut self, about: Place) {
-        let here = self.m.here;
-        if self.m.row(about).is_none_or(|row| row.is_dead()) {
+        let Some(row) = self.m.row(about).filter(|row| !row.is_dead()) else { return };
+        let incarnation = row.incarnation;
+        self.accuse(about, self.m.here);
+        let Some(suspicion) = self.m.suspicions.get_mut(&about) else { return };
+        if std::mem::replace(&mut suspicion.mine, true) {
             return;
         }
-        self.accuse(about, here, false, None);
-        let Some(suspicion) = self.m.suspicions.get_mut(&about) else { return };
-        if !std::mem::replace(&mut suspicion.mine, true) {
-            suspicion.answered = false;
-            self.set(Timer::Retry(about), millis(self.m.config.retry_every));
-        }
+        self.set(Timer::Retry(about), millis(self.m.config.retry_every));
         self.ping(about, 0);
+        for watcher in self.watchers(about) {
+            self.say(watcher, Part::Rumour { about, incarnation, dead: false, by: self.m.here });
+        }
     }
 
-    /// `by` suspects `about`, or says that it is dead: told on if it is news.
-    fn accuse(&mut self, about: Place, by: Place, dead: bool, from: Option<Place>) {
-        let Some(row) = self.m.row(about) else { return };
-        let incarnation = row.incarnation;
-        let enough = 1 + self.m.config.confirmations.max(1);
+    fn accuse(&mut self, about: Place, by: Place) {
         let since = self.now;
-        let news = !self.m.suspicions.contains_key(&about);
-        let suspicion = self.m.suspicions.entry(about).or_insert_with(|| Suspicion {
-            since,
-            by: Vec::new(),
-            mine: false,
-            answered: false,
-            doomed: false,
-        });
-        if suspicion.by.contains(&by) || suspicion.by.len() >= enough {
-            return;
+        let new = || Suspicion { since, by: Vec::new(), mine: false, doomed: false };
+        let suspicion = self.m.suspicions.entry(about).or_insert_with(new);
+        if suspicion.by.len() <= self.m.config.confirmations && !suspicion.by.contains(&by) {
+            suspicion.by.push(by);
         }
-        suspicion.by.push(by);
-        if news {
-            self.set_liveness(about, Liveness::Suspect);
-            self.set(Timer::Fallback(about), 2 * millis(self.m.config.suspicion_max));
+        self.set_liveness(about, Liveness::Suspect);
+    }
+
+    /// A sign of life came from `about`, or from one that was asked to ask it.
+    pub(super) fn trust(&mut self, about: Place) {
+        if self.m.suspicions.get(&about).is_some_and(|suspicion| !suspicion.doomed) {
+            self.set_liveness(about, Liveness::Alive);
         }
-        self.flood(Part::Rumour { about, incarnation, dead, by }, from);
     }
 
     /// How long `about` has, from the moment it was suspected.
@@ -75,58 +68,20 @@ impl Turn<'_> {
         let confirmed = suspicion.by.len().saturating_sub(1).min(wanted);
         // Lifeguard's curve: the first confirmation shortens the time most.
         let part = if wanted == 0 { 1000 } else { LOG[confirmed.min(8)] * 1000 / LOG[wanted.min(8)] };
-        max - max.saturating_sub(min) * part / 1000
+        let patience = max - max.saturating_sub(min) * part / 1000;
+        patience * (2 + u64::from(self.m.health)) / 2
     }
 
-    /// Asks a suspect again, or ends its time.
+    /// Asks a suspect again, directly and through others, or ends its time.
     pub(super) fn retry(&mut self, about: Place) {
         let Some(suspicion) = self.m.suspicions.get(&about).filter(|suspicion| suspicion.mine) else {
             return;
         };
-        let end = suspicion.since.0 + self.patience(suspicion) * (2 + u64::from(self.m.health)) / 2;
-        if suspicion.answered {
-            // It lives: whether it is to be alive is for itself to say, and for those it does not answer.
-            if let Some(suspicion) = self.m.suspicions.get_mut(&about) {
-                suspicion.mine = false;
-            }
-            self.ping(about, 0);
-        } else if self.now.0 >= end {
-            self.bury(about, self.m.here, None);
-        } else {
-            self.set(Timer::Retry(about), millis(self.m.config.retry_every));
-            let seq = self.next_seq();
-            self.ping(about, seq);
+        if self.now.0 >= suspicion.since.0 + self.patience(suspicion) {
+            return self.bury(about, self.m.here, None);
         }
-    }
-
-    /// Someone says that `about` is dead. A liar may, so it has a moment to contradict even then.
-    fn doom(&mut self, about: Place, by: Place, from: Place) {
-        self.accuse(about, by, true, Some(from));
-        let moment = millis(self.m.config.suspicion_min) / 2;
-        let now = self.now.0;
-        let Some(suspicion) = self.m.suspicions.get_mut(&about) else { return };
-        if now >= suspicion.since.0 + moment {
-            self.bury(about, by, Some(from));
-        } else if !std::mem::replace(&mut suspicion.doomed, true) {
-            let wait = suspicion.since.0 + moment - now;
-            self.set(Timer::Fallback(about), wait);
-        }
-    }
-
-    /// A doomed one did not contradict; or nobody said what became of a suspect: what was said last holds.
-    pub(super) fn fallback(&mut self, about: Place) {
-        let long = 2 * millis(self.m.config.suspicion_max);
-        let moment = millis(self.m.config.suspicion_min) / 2;
-        let Some(suspicion) = self.m.suspicions.get(&about) else { return };
-        let patience = if suspicion.doomed && !suspicion.answered { moment } else { long };
-        let end = suspicion.since.0 + patience;
-        if self.now.0 < end {
-            self.set(Timer::Fallback(about), end - self.now.0);
-        } else if suspicion.answered {
-            self.set_liveness(about, Liveness::Alive);
-        } else {
-            self.bury(about, self.m.here, None);
-        }
+        self.set(Timer::Retry(about), millis(self.m.config.retry_every));
+        self.ask_again(about);
     }
 
     fn bury(&mut self, about: Place, by: Place, from: Option<Place>) {
@@ -138,7 +93,7 @@ impl Turn<'_> {
 
     pub(super) fn on_rumour(&mut self, from: Place, about: Place, incarnation: u64, dead: bool, by: Place) {
         if about == self.m.here {
-            return self.contradict(from, incarnation);
+            return if dead { self.contradict(from, incarnation) } else { self.ping(from, 0) };
         }
         let known = by != about && self.m.row(by).is_some();
         let Some(row) = self.m.row(about).filter(|row| known && row.record.is_some()) else { return };
@@ -148,22 +103,38 @@ impl Turn<'_> {
         if incarnation > row.incarnation {
             return self.want(from, about);
         }
-        match row.liveness {
-            Liveness::Alive | Liveness::Suspect => {
-                if dead {
-                    self.doom(about, by, from);
-                } else {
-                    self.accuse(about, by, false, Some(from));
-                }
-                if self.m.overlay.has(about) && by != self.m.here {
-                    self.probe(about);
-                }
-            }
-            Liveness::Dead => {}
+        if row.is_dead() {
+            return;
+        }
+        if dead {
+            self.doom(about, by, from);
+        } else {
+            self.accuse(about, by);
+            self.probe(about);
         }
     }
 
-    /// Someone believes that this node, of `incarnation`, is suspect or dead.
+    /// Someone says that `about` is dead. A liar may: it has the last word, unless this node knows it too.
+    fn doom(&mut self, about: Place, by: Place, from: Place) {
+        self.accuse(about, by);
+        let Some(suspicion) = self.m.suspicions.get_mut(&about) else { return };
+        if suspicion.mine {
+            self.bury(about, by, Some(from));
+        } else if !std::mem::replace(&mut suspicion.doomed, true) {
+            let incarnation = self.m.row(about).map_or(0, |row| row.incarnation);
+            self.flood(Part::Rumour { about, incarnation, dead: true, by }, Some(from));
+            self.set(Timer::LastWord(about), millis(self.m.config.last_word));
+        }
+    }
+
+    /// It did not contradict.
+    pub(super) fn believe(&mut self, about: Place) {
+        if self.m.suspicions.get(&about).is_some_and(|suspicion| suspicion.doomed) {
+            self.set_liveness(about, Liveness::Dead);
+        }
+    }
+
+    /// Someone believes that this node, of `incarnation`, is dead.
     pub(super) fn contradict(&mut self, from: Place, incarnation: u64) {
         let (mine, _) = self.m.my_key();
         if incarnation > mine {

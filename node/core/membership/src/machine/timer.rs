@@ -15,8 +15,8 @@ pub(super) enum Timer {
     Probe(Place),
     /// One that this node suspects is asked again, or given up.
     Retry(Place),
-    /// Nobody said for very long what became of a suspect.
-    Fallback(Place),
+    /// One that is said to be dead had its time to contradict.
+    LastWord(Place),
     /// An announced record is not there yet.
     Missing(Place),
     /// One that was asked for another has not answered yet.
@@ -88,7 +88,7 @@ impl Turn<'_> {
             Timer::Check(place) => self.check(place, at),
             Timer::Probe(place) => self.probe_due(place),
             Timer::Retry(place) => self.retry(place),
-            Timer::Fallback(place) => self.fallback(place),
+            Timer::LastWord(place) => self.believe(place),
             Timer::Missing(place) => self.fetch(place),
             Timer::Nack(seq) => self.nack(seq),
             Timer::Lazy => self.flush_lazy(at),
