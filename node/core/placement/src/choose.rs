@@ -11,7 +11,7 @@ pub(crate) fn floor(policy: &Policy, best: i32) -> i32 {
     best - i32::from(policy.margin)
 }
 
-/// Where among `n` nodes, in the order of their ids, the search for each drawn one begins.
+/// Where among `n` nodes, in their order, the search for each drawn one begins.
 pub(crate) fn starts(policy: &Policy, seed: u64, n: usize) -> impl Iterator<Item = usize> {
     let draw = move |i: u64| {
         let wide = u128::from(mix(seed.wrapping_add(i.wrapping_mul(0xa076_1d64_78bd_642f)))) * n as u128;
@@ -20,7 +20,7 @@ pub(crate) fn starts(policy: &Policy, seed: u64, n: usize) -> impl Iterator<Item
     (0..u64::from(policy.choices.clamp(1, 4))).map(draw)
 }
 
-/// The place of the chosen one: `totals` are the points of nodes in the order of their ids.
+/// The place of the chosen one: `totals` are the points of nodes in their order.
 pub(crate) fn choose(policy: &Policy, seed: u64, totals: &[Option<i32>]) -> Option<usize> {
     let best = totals.iter().flatten().max()?;
     let floor = floor(policy, *best);

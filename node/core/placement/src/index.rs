@@ -5,55 +5,68 @@
 //! The answer is that of [`decide`](crate::decide()) on the same candidates, which tests hold it to.
 
 mod block;
+mod bounds;
 mod facts;
 mod query;
 mod search;
 
 use crate::crowd::crowds;
-use crate::place::row;
+use crate::place::{order, row};
 use crate::{Candidate, Placement, Policy, Request, score};
 use block::{Block, LANES};
+use bounds::Bounds;
 use facts::Facts;
 use ikigai_types::{NodeId, Resources, WorkloadClass};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-/// A set of nodes: bit `i % 64` of word `i / 64` is the `i`th by id.
+/// A set of nodes: bit `i % 64` of word `i / 64` is the `i`th in their order.
 type Bits = Vec<u64>;
 
 /// A view of many nodes that is asked often and changes a little at a time.
 #[derive(Debug, Clone)]
 pub struct Index {
     policy: Policy,
-    /// In the order of their ids.
+    /// In their [`order`]: like beside like, so that what bounds a block bounds it well.
     nodes: Vec<Candidate>,
+    ranks: HashMap<NodeId, usize>,
     blocks: Vec<Block>,
     facts: Facts,
     /// Nodes that give each class at least one slot.
     admit: [Bits; WorkloadClass::ALL.len()],
-    /// Per block, most points a node of it can have: reused from decision to decision.
-    bounds: Vec<f32>,
+    bounds: Bounds,
+    notes: Notes,
+}
+
+/// What a decision finds out per block, kept for its memory.
+#[derive(Debug, Clone, Default)]
+struct Notes {
+    /// Nodes that no fact, class or crowd refuses.
+    allowed: Bits,
+    /// Most points a node can have.
+    most: Vec<f32>,
 }
 
 impl Index {
     /// An index of `candidates`; of those with one id the last counts.
     pub fn new(policy: Policy, candidates: impl IntoIterator<Item = Candidate>) -> Self {
-        let mut nodes: Vec<_> = candidates.into_iter().collect();
-        nodes.reverse();
-        nodes.sort_by_key(|c| c.id);
-        nodes.dedup_by_key(|c| c.id);
+        let nodes: BTreeMap<_, _> = candidates.into_iter().map(|c| (c.id, c)).collect();
+        let nodes = nodes.into_values().collect();
         let mut index = Self {
             policy,
             nodes,
+            ranks: HashMap::new(),
             blocks: Vec::new(),
             facts: Facts::default(),
             admit: Default::default(),
-            bounds: Vec::new(),
+            bounds: Bounds::default(),
+            notes: Notes::default(),
         };
         index.rebuild();
         index
     }
 
-    /// All nodes, in the order of their ids.
+    /// All nodes, the smallest first.
     pub fn candidates(&self) -> &[Candidate] {
         &self.nodes
     }
@@ -63,19 +76,20 @@ impl Index {
         self.rank(id).map(|i| &self.nodes[i])
     }
 
-    /// Replaces what is known of a node, or adds the node. A new one costs as much as a new index.
+    /// Replaces what is known of a node, or adds the node. A new one, or another size, costs as much as a new index.
     pub fn update(&mut self, candidate: Candidate) {
-        match self.nodes.binary_search_by_key(&candidate.id, |c| c.id) {
-            Ok(i) => {
-                self.nodes[i] = candidate;
-                self.facts.refresh(i, &self.nodes[i]);
-                self.refresh(i);
-            }
-            Err(i) => {
-                self.nodes.insert(i, candidate);
-                self.rebuild();
-            }
+        let Some(i) = self.rank(&candidate.id) else {
+            self.nodes.push(candidate);
+            return self.rebuild();
+        };
+        let same = order(&self.nodes[i]) == order(&candidate);
+        self.nodes[i] = candidate;
+        if !same {
+            return self.rebuild();
         }
+        self.facts.refresh(i, &self.nodes[i]);
+        self.refresh(i);
+        self.bounds.age(i / LANES, &self.blocks[i / LANES]);
     }
 
     /// Forgets a node. Costs as much as a new index.
@@ -87,11 +101,14 @@ impl Index {
 
     /// Notes that `by` passed: everything known is that much older.
     pub fn older(&mut self, by: Duration) {
-        for i in 0..self.nodes.len() {
-            self.nodes[i].age = self.nodes[i].age.saturating_add(by);
-            self.blocks[i / LANES].age(i % LANES, score::age(&self.policy, self.nodes[i].age) as f32);
+        for (w, (block, nodes)) in self.blocks.iter_mut().zip(self.nodes.chunks_mut(LANES)).enumerate() {
+            for (lane, node) in nodes.iter_mut().enumerate() {
+                node.age = node.age.saturating_add(by);
+                block.age[lane] = score::age(&self.policy, node.age) as f32;
+            }
+            block.pad(nodes.len());
+            self.bounds.age(w, block);
         }
-        self.blocks.iter_mut().for_each(Block::sum_up_age);
     }
 
     /// Notes that `class` took `resources` of the node, until its own word says otherwise.
@@ -121,40 +138,38 @@ impl Index {
     }
 
     fn rank(&self, id: &NodeId) -> Option<usize> {
-        self.nodes.binary_search_by_key(id, |c| c.id).ok()
+        self.ranks.get(id).copied()
     }
 
     fn rebuild(&mut self) {
         let words = self.nodes.len().div_ceil(LANES);
+        self.nodes.sort_by_key(order);
+        self.ranks = self.nodes.iter().enumerate().map(|(i, c)| (c.id, i)).collect();
         self.facts = Facts::default();
         self.admit = std::array::from_fn(|_| vec![0; words]);
         self.blocks = vec![Block::default(); words];
-        for i in 0..self.nodes.len() {
-            self.set(i);
+        (0..self.nodes.len()).for_each(|i| self.set(i));
+        if let Some(last) = self.blocks.last_mut() {
+            last.pad(self.nodes.len() - (words - 1) * LANES);
         }
-        self.blocks.iter_mut().for_each(|b| {
-            b.sum_up();
-            b.sum_up_age();
-        });
+        self.bounds = Bounds::new(&self.blocks);
     }
 
-    /// After the `i`th node changed.
+    /// After the `i`th node took or gave back something.
     fn refresh(&mut self, i: usize) {
         self.set(i);
-        let block = &mut self.blocks[i / LANES];
-        block.sum_up();
-        block.sum_up_age();
+        let w = i / LANES;
+        self.blocks[w].pad((self.nodes.len() - w * LANES).min(LANES));
+        self.bounds.set(w, &self.blocks[w]);
     }
 
+    /// Writes the `i`th node into its columns.
     fn set(&mut self, i: usize) {
         let c = &self.nodes[i];
-        let block = &mut self.blocks[i / LANES];
-        block.set(i % LANES, c);
-        block.age(i % LANES, score::age(&self.policy, c.age) as f32);
+        self.blocks[i / LANES].set(i % LANES, c, score::age(&self.policy, c.age) as f32);
         let open = c.classes.shares.is_empty();
         for class in WorkloadClass::ALL {
-            let admits = open || admits(c, class);
-            facts::assign(&mut self.admit[class.index()], i, admits);
+            facts::assign(&mut self.admit[class.index()], i, open || admits(c, class));
         }
     }
 }

@@ -84,7 +84,7 @@ pub fn place_by(policy: &Policy, request: &Request, candidates: &[Candidate]) ->
 /// The node [`place_by`] picks, without a word.
 pub fn decide(policy: &Policy, request: &Request, candidates: &[Candidate]) -> Option<NodeId> {
     let mut ordered: Vec<_> = candidates.iter().collect();
-    ordered.sort_by_key(|c| c.id);
+    ordered.sort_by_key(|c| order(c));
     let crowds = crowds(request, finder(candidates));
     let points = |c: &&Candidate| match refusal(request, c, &crowds) {
         Some(_) => None,
@@ -92,6 +92,12 @@ pub fn decide(policy: &Policy, request: &Request, candidates: &[Candidate]) -> O
     };
     let totals: Vec<_> = ordered.iter().map(points).collect();
     choose(policy, request.seed, &totals).map(|i| ordered[i].id)
+}
+
+/// The order in which nodes are drawn from: by size, then by id, however they were given.
+pub(crate) fn order(c: &Candidate) -> ([u64; 5], NodeId) {
+    let r = &c.allocatable;
+    ([r.cpu_millis, r.memory_bytes, r.slots, r.disk_bytes, r.gpus], c.id)
 }
 
 fn finder<'a>(candidates: &'a [Candidate]) -> impl Fn(&NodeId) -> Option<&'a Candidate> {

@@ -8,7 +8,8 @@ pub(crate) const QUANTITIES: usize = 5;
 
 const NAMES: [&str; QUANTITIES] = ["cpu", "memory", "slots", "disk", "gpus"];
 
-const ALWAYS: usize = 3;
+/// How many of them always count.
+pub(crate) const ALWAYS: usize = 3;
 
 /// Thousandths one unit is worth where there is none.
 const NONE: f32 = 1e9;

@@ -1,133 +1,164 @@
-//! Sixty-four nodes' room as columns, and what bounds it.
+//! Sixty-four nodes' room as columns.
 
-use crate::room::{QUANTITIES, Room, Take, left, points};
+use crate::room::{ALWAYS, QUANTITIES, Room, Take, left, points};
 use crate::{Candidate, Fit};
 
 /// Nodes of a block: as many as a word has bits.
 pub(super) const LANES: usize = 64;
 
+/// Lanes that are looked at together: what one register holds.
+const WIDTH: usize = 4;
+
 /// Points of a node that is refused.
 pub(super) const REFUSED: f32 = f32::NEG_INFINITY;
 
 /// Thousandths below zero at which a node surely has not what is asked; above that, whole numbers decide.
-const SURELY: f32 = -0.5;
+pub(super) const SURELY: f32 = -0.5;
 
-type Column = [f32; LANES];
+pub(super) type Column = [f32; LANES];
 
-/// See the module.
-#[derive(Debug, Clone)]
-pub(super) struct Block {
-    share: [Column; QUANTITIES],
-    unit: [Column; QUANTITIES],
-    age: Column,
-    /// Lanes that hold a node.
-    used: usize,
-    bounds: Bounds,
+/// For each set of four lanes what is added to the others, so that they are refused.
+const DENIED: [[f32; WIDTH]; 16] = four(REFUSED, 0.0);
+
+/// For each set of four lanes what its own are multiplied by, and the others.
+const MEMBERS: [[f32; WIDTH]; 16] = four(0.0, 1.0);
+
+const fn four(out: f32, within: f32) -> [[f32; WIDTH]; 16] {
+    let mut table = [[out; WIDTH]; 16];
+    let mut i = 0;
+    while i < 64 {
+        if (i / WIDTH) >> (i % WIDTH) & 1 == 1 {
+            table[i / WIDTH][i % WIDTH] = within;
+        }
+        i += 1;
+    }
+    table
 }
 
-/// Least and most of each column.
-#[derive(Debug, Clone, Copy, Default)]
-struct Bounds {
-    share: [(f32, f32); QUANTITIES],
-    unit: [(f32, f32); QUANTITIES],
-    age: f32,
+/// See the module. Lanes without a node are like the first, so that they change no bound.
+#[derive(Debug, Clone)]
+pub(super) struct Block {
+    pub share: [Column; QUANTITIES],
+    pub unit: [Column; QUANTITIES],
+    pub age: Column,
 }
 
 impl Default for Block {
     fn default() -> Self {
         let empty = [[0.0; LANES]; QUANTITIES];
-        Self { share: empty, unit: empty, age: [0.0; LANES], used: 0, bounds: Bounds::default() }
+        Self { share: empty, unit: empty, age: [0.0; LANES] }
     }
 }
 
 impl Block {
-    pub(super) fn set(&mut self, lane: usize, c: &Candidate) {
+    pub(super) fn set(&mut self, lane: usize, c: &Candidate, age: f32) {
         let room = Room::of(&c.allocatable, &c.free);
         for q in 0..QUANTITIES {
             self.share[q][lane] = room.share[q];
             self.unit[q][lane] = room.unit[q];
         }
-        self.used = self.used.max(lane + 1);
+        self.age[lane] = age;
     }
 
-    pub(super) fn age(&mut self, lane: usize, points: f32) {
-        self.age[lane] = points;
-    }
-
-    /// After [`Self::set`].
-    pub(super) fn sum_up(&mut self) {
-        for q in 0..QUANTITIES {
-            self.bounds.share[q] = range(&self.share[q][..self.used]);
-            self.bounds.unit[q] = range(&self.unit[q][..self.used]);
+    /// Makes the lanes from `used` on like the first.
+    pub(super) fn pad(&mut self, used: usize) {
+        for column in self.share.iter_mut().chain(&mut self.unit).chain([&mut self.age]) {
+            let first = column[0];
+            column[used..].fill(first);
         }
     }
 
-    /// After [`Self::age`].
-    pub(super) fn sum_up_age(&mut self) {
-        self.bounds.age = range(&self.age[..self.used]).1;
-    }
-
-    /// Most points that room and age can give one of these nodes; [`REFUSED`] if none has what is asked.
-    pub(super) fn bound(&self, fit: Fit, take: &Take, each: f32) -> f32 {
-        let (mut least, mut sum) = (f32::MAX, 0.0);
-        for q in (0..QUANTITIES).filter(|q| take.counts[*q]) {
-            let (share, unit) = (self.bounds.share[q], self.bounds.unit[q]);
-            least = smaller(least, left(share.1, unit.0, take.amount[q]));
-            sum += larger(left(share.0, unit.1, take.amount[q]), SURELY);
-        }
-        if least < SURELY { REFUSED } else { points(fit, least, sum, each) + self.bounds.age }
-    }
-
-    /// Points of each node for its room and age.
-    pub(super) fn score(&self, fit: Fit, take: &Take, each: f32) -> Column {
-        match fit {
-            Fit::Spread => self.score_by(|least, sum| points(Fit::Spread, least, sum, each), take),
-            Fit::Pack => self.score_by(|least, sum| points(Fit::Pack, least, sum, each), take),
-        }
-    }
-
-    #[inline(always)]
-    fn score_by(&self, points: impl Fn(f32, f32) -> f32, take: &Take) -> Column {
-        let (mut least, mut sum, mut out) = ([f32::MAX; LANES], [0.0; LANES], [0.0; LANES]);
-        for q in (0..QUANTITIES).filter(|q| take.counts[*q]) {
-            let (share, unit, amount) = (&self.share[q], &self.unit[q], take.amount[q]);
-            for i in 0..LANES {
-                let left = left(share[i], unit[i], amount);
-                sum[i] += left;
-                least[i] = smaller(least[i], left);
+    /// Points of each node of `allowed` for its room and age.
+    pub(super) fn score(&self, fit: Fit, take: &Take, each: f32, allowed: u64) -> Column {
+        let plain = take.counts[ALWAYS..].iter().all(|c| !c);
+        match (fit, plain) {
+            (Fit::Spread, true) => {
+                self.columns::<ALWAYS>(|l, s| points(Fit::Spread, l, s, each), take, allowed)
+            }
+            (Fit::Spread, false) => {
+                self.columns::<QUANTITIES>(|l, s| points(Fit::Spread, l, s, each), take, allowed)
+            }
+            (Fit::Pack, true) => self.columns::<ALWAYS>(|l, s| points(Fit::Pack, l, s, each), take, allowed),
+            (Fit::Pack, false) => {
+                self.columns::<QUANTITIES>(|l, s| points(Fit::Pack, l, s, each), take, allowed)
             }
         }
-        for i in 0..LANES {
-            let total = points(least[i], sum[i]) + self.age[i];
-            out[i] = if least[i] < SURELY { REFUSED } else { total };
+    }
+
+    /// Of the first `N` quantities those that count.
+    #[inline(always)]
+    fn columns<const N: usize>(&self, points: impl Fn(f32, f32) -> f32, take: &Take, allowed: u64) -> Column {
+        let mut out = [0.0; LANES];
+        let (amount, counts) = (take.amount, take.counts);
+        for (i, lane) in out.iter_mut().enumerate() {
+            let (mut least, mut sum) = (f32::MAX, 0.0);
+            for q in 0..N {
+                let left = left(self.share[q][i], self.unit[q][i], amount[q]);
+                let counts = q < ALWAYS || counts[q];
+                sum += if counts { left } else { 0.0 };
+                least = smaller(least, if counts { left } else { f32::MAX });
+            }
+            let total = points(least, sum) + self.age[i];
+            *lane = if least < SURELY { REFUSED } else { total };
+        }
+        if allowed != u64::MAX {
+            apply(&mut out, allowed, |k| &DENIED[k], |total, denied| total + denied);
         }
         out
     }
 }
 
+/// Combines each lane with what the table says for the four bits it is among.
+#[inline(always)]
+fn apply(
+    column: &mut Column,
+    bits: u64,
+    table: impl Fn(usize) -> &'static [f32; WIDTH],
+    of: impl Fn(f32, f32) -> f32,
+) {
+    for (k, four) in column.chunks_exact_mut(WIDTH).enumerate() {
+        let with = table((bits >> (k * WIDTH) & 15) as usize);
+        for i in 0..WIDTH {
+            four[i] = of(four[i], with[i]);
+        }
+    }
+}
+
+/// Adds `points` to the lanes in `bits`.
+pub(super) fn add(column: &mut Column, bits: u64, points: f32) {
+    apply(column, bits, |k| &MEMBERS[k], |total, member| total + member * points);
+}
+
 /// The greatest of a column.
 pub(super) fn most(column: &Column) -> f32 {
+    fold(column, larger)
+}
+
+/// The least of a column.
+pub(super) fn least(column: &Column) -> f32 {
+    fold(column, smaller)
+}
+
+/// Halves that are folded onto each other: in any order the answer is the same, and so many at once are quick.
+#[inline(always)]
+fn fold(column: &Column, of: impl Fn(f32, f32) -> f32) -> f32 {
     let mut halves = *column;
     let mut n = LANES / 2;
     while n > 0 {
         for i in 0..n {
-            halves[i] = larger(halves[i], halves[i + n]);
+            halves[i] = of(halves[i], halves[i + n]);
         }
         n /= 2;
     }
     halves[0]
 }
 
-fn range(column: &[f32]) -> (f32, f32) {
-    column.iter().fold((f32::MAX, f32::MIN), |(low, high), x| (smaller(low, *x), larger(high, *x)))
-}
-
 #[inline(always)]
-fn smaller(a: f32, b: f32) -> f32 {
+pub(super) fn smaller(a: f32, b: f32) -> f32 {
     if b < a { b } else { a }
 }
 
 #[inline(always)]
-fn larger(a: f32, b: f32) -> f32 {
+pub(super) fn larger(a: f32, b: f32) -> f32 {
     if b > a { b } else { a }
 }

@@ -1,5 +1,6 @@
 //! A request as sets of nodes: which it needs, which it cannot have, which gain or lose points.
 
+use super::block::{Column, add};
 use super::facts::{Asked, Facts, assign};
 use super::{Bits, Index};
 use crate::crowd::{Crowd, Place, crowds};
@@ -7,11 +8,13 @@ use crate::room::Take;
 use crate::score::CROWD;
 use crate::{Candidate, Request};
 use ikigai_types::{Condition, Domain, NodeId};
+use std::collections::HashMap;
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Query {
     pub take: Take,
+    pub each: f32,
     /// Facts a node must have.
     must: Vec<usize>,
     /// Class whose rules must admit it, when it asks for slots.
@@ -26,7 +29,7 @@ pub(super) struct Query {
 
 impl Query {
     pub(super) fn of(index: &mut Index, request: &Request) -> Self {
-        let Index { policy, nodes, facts, .. } = index;
+        let Index { policy, nodes, ranks, facts, .. } = index;
         facts.tidy();
         let mut fact = |asked| facts.place(asked, nodes);
         let mut must = vec![
@@ -54,14 +57,20 @@ impl Query {
         }
         let class = (request.resources.slots > 0).then_some(request.class.index());
         let take = Take::of(&request.resources);
-        let mut query = Self { take, must, class, not: None, soft, crowded: Vec::new() };
-        query.keep_apart(facts, nodes, request);
+        let mut query = Self { take, each: take.each(), must, class, not: None, soft, crowded: Vec::new() };
+        query.keep_apart(facts, nodes, ranks, request);
         query
     }
 
     /// What is near those it is to be kept apart from, and what declined.
-    fn keep_apart(&mut self, facts: &mut Facts, nodes: &[Candidate], request: &Request) {
-        let rank = |id: &NodeId| nodes.binary_search_by_key(id, |c| c.id).ok();
+    fn keep_apart(
+        &mut self,
+        facts: &mut Facts,
+        nodes: &[Candidate],
+        ranks: &HashMap<NodeId, usize>,
+        request: &Request,
+    ) {
+        let rank = |id: &NodeId| ranks.get(id).copied();
         for i in request.declined.iter().filter_map(rank) {
             assign(self.refused(nodes), i, true);
         }
@@ -83,36 +92,41 @@ impl Query {
         self.not.get_or_insert_with(|| vec![0; nodes.len().div_ceil(64)])
     }
 
-    /// Those of the `w`th block that no fact, class or crowd refuses.
-    pub(super) fn allowed(&self, index: &Index, w: usize) -> u64 {
-        let class = self.class.map_or(u64::MAX, |c| index.admit[c][w]);
-        let allowed = self.must.iter().fold(class, |bits, fact| bits & index.facts.bits(*fact)[w]);
-        allowed & !self.not.as_ref().map_or(0, |not| not[w])
+    /// Writes the nodes that no fact, class or crowd refuses.
+    pub(super) fn allowed(&self, index: &Index, out: &mut Bits) {
+        out.clear();
+        match self.class {
+            Some(class) => out.extend_from_slice(&index.admit[class]),
+            None => out.resize(index.blocks.len(), u64::MAX),
+        }
+        let mut keep = |bits: &[u64], flip: u64| out.iter_mut().zip(bits).for_each(|(a, b)| *a &= b ^ flip);
+        self.must.iter().for_each(|fact| keep(index.facts.bits(*fact), 0));
+        if let Some(not) = &self.not {
+            keep(not, u64::MAX);
+        }
     }
 
-    /// Sets of the `w`th block that gain or lose points.
-    fn softs<'a>(&'a self, index: &'a Index, w: usize) -> impl Iterator<Item = (u64, f32)> + 'a {
-        let facts = self.soft.iter().map(move |(fact, points)| (index.facts.bits(*fact)[w], *points));
-        facts.chain(self.crowded.iter().map(move |(bits, points)| (bits[w], *points)))
+    /// Sets of nodes that gain or lose points.
+    fn softs<'a>(&'a self, index: &'a Index) -> impl Iterator<Item = (&'a [u64], f32)> {
+        let facts = self.soft.iter().map(|(fact, points)| (index.facts.bits(*fact), *points));
+        facts.chain(self.crowded.iter().map(|(bits, points)| (bits.as_slice(), *points)))
     }
 
-    /// Most points that facts and crowds give one of `allowed`.
-    pub(super) fn bound(&self, index: &Index, w: usize, allowed: u64) -> f32 {
-        let most = |(bits, points): (u64, f32)| match points > 0.0 {
-            true if bits & allowed != 0 => points,
-            false if bits & allowed == allowed => points,
-            _ => 0.0,
-        };
-        self.softs(index, w).map(most).sum()
+    /// Adds per block the most points that facts and crowds give one of `allowed`.
+    pub(super) fn bound(&self, index: &Index, allowed: &[u64], out: &mut [f32]) {
+        for (bits, points) in self.softs(index) {
+            for ((bound, bits), allowed) in out.iter_mut().zip(bits).zip(allowed) {
+                let some = if points > 0.0 { bits & allowed != 0 } else { allowed & !bits == 0 };
+                *bound += if some { points } else { 0.0 };
+            }
+        }
     }
 
-    /// Adds the points that facts and crowds give.
-    pub(super) fn add(&self, index: &Index, w: usize, allowed: u64, scores: &mut [f32; 64]) {
-        for (bits, points) in self.softs(index, w) {
-            let mut left = bits & allowed;
-            while left != 0 {
-                scores[left.trailing_zeros() as usize] += points;
-                left &= left - 1;
+    /// Adds to the `w`th block's nodes the points that facts and crowds give.
+    pub(super) fn add(&self, index: &Index, w: usize, allowed: u64, scores: &mut Column) {
+        for (bits, points) in self.softs(index) {
+            if bits[w] & allowed != 0 {
+                add(scores, bits[w], points);
             }
         }
     }

@@ -1,8 +1,8 @@
 //! The best of all nodes, then one of those nearly as good.
 
-use super::Index;
-use super::block::{LANES, REFUSED, most};
+use super::block::{Column, LANES, REFUSED, most};
 use super::query::Query;
+use super::{Index, Notes};
 use crate::Request;
 use crate::choose::{floor, starts};
 use crate::filter::full;
@@ -12,9 +12,9 @@ impl Index {
     /// The node that [`decide`](crate::decide()) picks of these candidates.
     pub fn decide(&mut self, request: &Request) -> Option<NodeId> {
         let query = Query::of(self, request);
-        let mut bounds = std::mem::take(&mut self.bounds);
-        let chosen = Search { index: self, request, query: &query, each: query.take.each() }.run(&mut bounds);
-        self.bounds = bounds;
+        let mut notes = std::mem::take(&mut self.notes);
+        let chosen = Search { index: self, request, query: &query }.run(&mut notes);
+        self.notes = notes;
         chosen.map(|i| self.nodes[i].id)
     }
 }
@@ -23,43 +23,35 @@ struct Search<'a> {
     index: &'a Index,
     request: &'a Request,
     query: &'a Query,
-    each: f32,
 }
 
 impl Search<'_> {
-    fn run(&self, bounds: &mut Vec<f32>) -> Option<usize> {
-        bounds.clear();
-        bounds.extend((0..self.index.blocks.len()).map(|w| self.bound(w)));
-        let first = (0..bounds.len()).reduce(|a, b| if bounds[b] > bounds[a] { b } else { a })?;
+    fn run(&self, notes: &mut Notes) -> Option<usize> {
+        let Notes { allowed, most } = notes;
+        let Index { policy, bounds, nodes, .. } = self.index;
+        self.query.allowed(self.index, allowed);
+        bounds.write(policy.fit, &self.query.take, self.query.each, most);
+        self.query.bound(self.index, allowed, most);
+        most.iter_mut().zip(&*allowed).filter(|(_, a)| **a == 0).for_each(|(bound, _)| *bound = REFUSED);
+        let first = (0..most.len()).reduce(|a, b| if most[b] > most[a] { b } else { a })?;
         let mut best = REFUSED;
-        for w in std::iter::once(first).chain(0..bounds.len()) {
-            if bounds[w] > best {
-                bounds[w] = self.best_of(w, &mut best);
+        for w in std::iter::once(first).chain(0..most.len()) {
+            if most[w] > best {
+                most[w] = self.best_of(w, allowed[w], &mut best);
             }
         }
         if best == REFUSED {
             return None;
         }
-        let floor = floor(&self.index.policy, best as i32) as f32;
-        let drawn = starts(&self.index.policy, self.request.seed, self.index.nodes.len());
-        let drawn = drawn.filter_map(|start| self.near(start, floor, bounds));
+        let floor = floor(policy, best as i32) as f32;
+        let drawn = starts(policy, self.request.seed, nodes.len());
+        let drawn = drawn.filter_map(|start| self.near(start, floor, notes));
         drawn.reduce(|a, b| if b.1 > a.1 { b } else { a }).map(|(i, _)| i)
     }
 
-    /// Most points a node of the `w`th block can have.
-    fn bound(&self, w: usize) -> f32 {
-        let allowed = self.query.allowed(self.index, w);
-        if allowed == 0 {
-            return REFUSED;
-        }
-        let block = &self.index.blocks[w];
-        block.bound(self.index.policy.fit, &self.query.take, self.each)
-            + self.query.bound(self.index, w, allowed)
-    }
-
     /// Raises `best` to the best of the `w`th block, if that is better; answers what bounds the block now.
-    fn best_of(&self, w: usize, best: &mut f32) -> f32 {
-        let mut scores = self.scores(w);
+    fn best_of(&self, w: usize, allowed: u64, best: &mut f32) -> f32 {
+        let mut scores = self.scores(w, allowed);
         loop {
             let top = most(&scores);
             if top <= *best {
@@ -75,37 +67,32 @@ impl Search<'_> {
     }
 
     /// The first node at or after `start`, around to it again, with at least `floor` points.
-    fn near(&self, start: usize, floor: f32, bounds: &mut [f32]) -> Option<(usize, f32)> {
+    fn near(&self, start: usize, floor: f32, notes: &mut Notes) -> Option<(usize, f32)> {
         let (first, lane) = (start / LANES, start % LANES);
-        let n = bounds.len();
+        let n = notes.most.len();
         let around =
             (first..n).map(|w| (w, if w == first { lane } else { 0 })).chain((0..=first).map(|w| (w, 0)));
         for (w, from) in around {
-            if bounds[w] < floor {
+            if notes.most[w] < floor {
                 continue;
             }
-            let scores = self.scores(w);
+            let scores = self.scores(w, notes.allowed[w]);
             let good = |i: &usize| scores[*i] >= floor && self.fits(w * LANES + i);
             if let Some(i) = (from..LANES).find(good) {
                 return Some((w * LANES + i, scores[i]));
             }
             if from == 0 {
-                bounds[w] = REFUSED;
+                notes.most[w] = REFUSED;
             }
         }
         None
     }
 
     /// Points of each node of the `w`th block, as far as columns and bits tell.
-    fn scores(&self, w: usize) -> [f32; LANES] {
-        let allowed = self.query.allowed(self.index, w);
-        let mut scores = self.index.blocks[w].score(self.index.policy.fit, &self.query.take, self.each);
-        self.query.add(self.index, w, allowed, &mut scores);
-        let mut denied = !allowed;
-        while denied != 0 {
-            scores[denied.trailing_zeros() as usize] = REFUSED;
-            denied &= denied - 1;
-        }
+    fn scores(&self, w: usize, allowed: u64) -> Column {
+        let (fit, query) = (self.index.policy.fit, self.query);
+        let mut scores = self.index.blocks[w].score(fit, &query.take, query.each, allowed);
+        query.add(self.index, w, allowed, &mut scores);
         scores
     }
 

@@ -6,7 +6,7 @@ use ikigai_placement::{Candidate, Index, Policy, Request, decide, place_by};
 use ikigai_types::{ClassShare, ClassSlots, NodeId, Preferences, Resources, WorkloadClass};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use worlds::{Dice, candidate, nodes, permuted, policy, request};
+use worlds::{Dice, candidate, later, nodes, permuted, policy, request};
 
 fn find<'a>(nodes: &'a [Candidate], id: &NodeId) -> &'a Candidate {
     nodes.iter().find(|c| c.id == *id).unwrap()
@@ -33,7 +33,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(if std::env::var_os("IKIGAI_SOAK").is_some() { 20_000 } else { 250 }))]
 
     #[test]
-    fn the_index_answers_as_the_scan(seed: u64, n in 0_usize..200, steps in 1_usize..30) {
+    fn the_index_answers_as_the_scan(seed: u64, n in 0_usize..400, steps in 1_usize..30) {
         let mut d = Dice(seed);
         let (policy, view) = (policy(&mut d), nodes(&mut d, n));
         let mut index = Index::new(policy.clone(), view);
@@ -41,11 +41,16 @@ proptest! {
             let r = request(&mut d, n);
             let scan = decide(&policy, &r, index.candidates());
             prop_assert_eq!(index.decide(&r), scan, "{:?}", r);
-            match (d.below(8), scan) {
+            match (d.below(9), scan) {
                 (0, _) => index.older(std::time::Duration::from_secs(40)),
                 (1, _) => index.update(candidate(&mut d, 3)),
-                (2, _) => { index.remove(&candidate(&mut Dice(0), 5).id); }
+                (2, _) => _ = index.remove(&candidate(&mut Dice(0), 5).id),
                 (3, Some(id)) => index.give_back(&id, r.class, &r.resources),
+                (4 | 5, _) => {
+                    if let Some(later) = later(&mut d, index.candidates()) {
+                        index.update(later);
+                    }
+                }
                 (_, Some(id)) => index.take(&id, r.class, &r.resources),
                 _ => {}
             }

@@ -128,10 +128,42 @@ pub fn candidate(d: &mut Dice, i: usize) -> Candidate {
     }
 }
 
+/// The `i`th node of a world in which all is well and nodes are much alike, so that their points are close.
+pub fn calm(d: &mut Dice, i: usize) -> Candidate {
+    let wild = candidate(d, i);
+    let all = Resources { cpu_millis: 64_000, memory_bytes: 256 << 30, slots: 64, ..Default::default() };
+    let all = if d.one_in(4) { Resources { cpu_millis: 48_000, ..all } } else { all };
+    let share = |d: &mut Dice, x: u64| x / 100 * (50 + d.below(51));
+    Candidate {
+        allocatable: all,
+        free: Resources {
+            cpu_millis: share(d, all.cpu_millis),
+            memory_bytes: share(d, all.memory_bytes),
+            ..all
+        },
+        tags: wild.tags,
+        repositories: wild.repositories,
+        age: wild.age,
+        adapters: vec!["codex".to_owned()],
+        providers: vec!["openai".to_owned()],
+        ..Candidate::new(wild.id, wild.name)
+    }
+}
+
 /// `n` nodes, in some order.
 pub fn nodes(d: &mut Dice, n: usize) -> Vec<Candidate> {
-    let nodes = (0..n).map(|i| candidate(d, i)).collect();
+    let one = if d.one_in(2) { calm } else { candidate };
+    let nodes = (0..n).map(|i| one(d, i)).collect();
     d.shuffled(nodes)
+}
+
+/// One of `nodes` as it describes itself later: of the same size, the rest anew.
+pub fn later(d: &mut Dice, nodes: &[Candidate]) -> Option<Candidate> {
+    let i = d.below(nodes.len().max(1) as u64) as usize;
+    let old = nodes.get(i)?;
+    let new = candidate(d, i);
+    let free = part(d, old.allocatable);
+    Some(Candidate { id: old.id, name: old.name.clone(), allocatable: old.allocatable, free, ..new })
 }
 
 /// The same nodes in another order.
