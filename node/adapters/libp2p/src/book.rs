@@ -1,9 +1,9 @@
 //! Whom to dial, where and when.
 
+use crate::address::{is_dialable, is_relayed, parse, without_peer};
 use crate::key;
 use crate::options::{ADDRESSES, LEARNED};
 use ikigai_types::NodeId;
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -17,12 +17,18 @@ const RETRY_FIRST: Duration = Duration::from_millis(500);
 /// The same after [`PATIENCE`] failures; a caller who asks for the peer still has it dialled at once.
 const RETRY_LATE: Duration = Duration::from_secs(5);
 const PATIENCE: u32 = 500;
+/// After so many failures relays are tried too.
+const DIRECT_FIRST: u32 = 2;
+/// Time between tries to reach directly whom a relay reaches.
+const DIRECT_AGAIN: Duration = Duration::from_secs(30);
 /// Dials of one peer under way at once; with [`RETRY`], longer than a handshake may take.
 const OVERLAP: usize = 5;
 /// A link that lived shorter was no success.
 const PROVEN: Duration = Duration::from_secs(3);
 /// Least time between dials that callers ask for.
 const WANTED: Duration = Duration::from_millis(250);
+/// How long an address where somebody else answered is left alone.
+const WRONG: Duration = Duration::from_secs(60);
 
 /// The enrolled nodes, and how it goes with reaching each.
 #[derive(Debug, Default)]
@@ -32,11 +38,32 @@ pub struct Book(HashMap<PeerId, Entry>);
 struct Entry {
     told: Vec<Multiaddr>,
     learned: VecDeque<Multiaddr>,
+    /// Where somebody else answered, and when that was.
+    wrong: Vec<(Multiaddr, Instant)>,
     dialling: HashSet<ConnectionId>,
     failures: u32,
     last: Option<Instant>,
-    /// When to dial next; none while linked.
+    link: Linked,
+    /// When to dial next; none while linked directly.
     due: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Linked {
+    No,
+    Relayed,
+    Directly,
+}
+
+/// A dial to make.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Dial {
+    pub peer: PeerId,
+    pub addresses: Vec<Multiaddr>,
+    /// Also when there is a connection, as that is relayed.
+    pub upgrade: bool,
+    /// Ways through relays help.
+    pub relays: bool,
 }
 
 impl Book {
@@ -71,38 +98,30 @@ impl Book {
         true
     }
 
-    /// Forgets a learned address, where somebody else answered.
-    pub fn unlearn(&mut self, peer: &PeerId, address: &Multiaddr) {
+    /// Somebody else answered at an address: one that was learned is forgotten, one that was told left alone for
+    /// a while, as it would spoil the dials of all the others.
+    pub fn wrong(&mut self, peer: &PeerId, address: &Multiaddr, now: Instant) {
         let address = without_peer(address);
         if let Some(entry) = self.0.get_mut(peer) {
             entry.learned.retain(|a| *a != address);
+            entry.wrong.retain(|(a, at)| *a != address && now < *at + WRONG);
+            entry.wrong.push((address, now));
+            entry.wrong.truncate(ADDRESSES);
         }
     }
 
     /// Somebody waits for `peer`, or a new address of it is known.
     pub fn want(&mut self, peer: &PeerId, now: Instant) {
-        if let Some(entry) = self.0.get_mut(peer) {
+        if let Some(entry) = self.0.get_mut(peer).filter(|e| e.link == Linked::No) {
             let earliest = entry.last.map_or(now, |last| now.max(last + WANTED));
             entry.due = entry.due.map(|due| due.min(earliest));
         }
     }
 
     /// Whom to dial now, and where.
-    pub fn take_due(&mut self, now: Instant) -> Vec<(PeerId, Vec<Multiaddr>)> {
-        let mut found = Vec::new();
-        for (peer, entry) in &mut self.0 {
-            if entry.due.is_none_or(|due| due > now) {
-                continue;
-            }
-            entry.due = Some(now + entry.pause());
-            entry.failures = entry.failures.saturating_add(1);
-            let addresses: Vec<_> = entry.told.iter().chain(&entry.learned).cloned().collect();
-            if entry.dialling.len() < OVERLAP && !addresses.is_empty() {
-                entry.last = Some(now);
-                found.push((*peer, addresses));
-            }
-        }
-        found
+    pub fn take_due(&mut self, now: Instant) -> Vec<Dial> {
+        let due = self.0.iter_mut().filter(|(_, e)| e.due.is_some_and(|due| due <= now));
+        due.filter_map(|(peer, entry)| entry.dial(*peer, now)).collect()
     }
 
     /// When somebody is to be dialled next.
@@ -124,10 +143,11 @@ impl Book {
         }
     }
 
-    /// A connection is there.
-    pub fn linked(&mut self, peer: &PeerId) {
+    /// There is a connection.
+    pub fn linked(&mut self, peer: &PeerId, directly: bool, now: Instant) {
         if let Some(entry) = self.0.get_mut(peer) {
-            entry.due = None;
+            entry.link = if directly { Linked::Directly } else { Linked::Relayed };
+            entry.due = (!directly).then_some(now + DIRECT_AGAIN);
         }
     }
 
@@ -138,6 +158,7 @@ impl Book {
             if proven {
                 entry.failures = 0;
             }
+            entry.link = Linked::No;
             // One who refuses us after each handshake is not asked without a pause.
             entry.due = Some(if proven { now } else { now + entry.pause() });
         }
@@ -146,8 +167,26 @@ impl Book {
 
 impl Entry {
     fn new(now: Instant) -> Self {
-        let (told, learned, dialling) = Default::default();
-        Self { told, learned, dialling, failures: 0, last: None, due: Some(now) }
+        let (told, learned, wrong, dialling) = Default::default();
+        let (last, link, due) = (None, Linked::No, Some(now));
+        Self { told, learned, wrong, dialling, failures: 0, last, link, due }
+    }
+
+    fn dial(&mut self, peer: PeerId, now: Instant) -> Option<Dial> {
+        let upgrade = self.link == Linked::Relayed;
+        let relays = !upgrade && self.failures >= DIRECT_FIRST;
+        self.due = Some(now + if upgrade { DIRECT_AGAIN } else { self.pause() });
+        self.failures = self.failures.saturating_add(1);
+        if self.dialling.len() >= OVERLAP {
+            return None;
+        }
+        self.last = Some(now);
+        let usable = |a: &&Multiaddr| relays || !is_relayed(a);
+        let all: Vec<_> = self.told.iter().chain(&self.learned).filter(usable).cloned().collect();
+        let is_wrong = |a: &Multiaddr| self.wrong.iter().any(|(w, at)| w == a && now < *at + WRONG);
+        let good: Vec<_> = all.iter().filter(|a| !is_wrong(a)).cloned().collect();
+        let addresses = if good.is_empty() { all } else { good };
+        Some(Dial { peer, addresses, upgrade, relays })
     }
 
     fn pause(&self) -> Duration {
@@ -159,37 +198,5 @@ impl Entry {
     }
 }
 
-/// An address as enrolment tells it; none, with a warning, when it cannot be dialled.
-pub fn parse(text: &str) -> Option<Multiaddr> {
-    let address = text.parse().ok().map(|a| without_peer(&a)).filter(is_dialable);
-    if address.is_none() {
-        let text: String = text.chars().take(200).collect();
-        tracing::warn!(address = text, "address not used: want one like /ip4/192.0.2.7/tcp/7421");
-    }
-    address
-}
-
-/// An address without the name of whom it leads to.
-pub fn without_peer(address: &Multiaddr) -> Multiaddr {
-    let mut address = address.clone();
-    if let Some(Protocol::P2p(_)) = address.iter().last() {
-        address.pop();
-    }
-    address
-}
-
-/// Whether our transports can dial it.
-fn is_dialable(address: &Multiaddr) -> bool {
-    let mut parts = address.iter();
-    let host = match parts.next() {
-        Some(Protocol::Ip4(ip)) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
-        Some(Protocol::Ip6(ip)) => !ip.is_unspecified() && !ip.is_multicast(),
-        _ => false,
-    };
-    let port = match parts.next() {
-        Some(Protocol::Tcp(port)) => port != 0,
-        Some(Protocol::Udp(port)) => port != 0 && parts.next() == Some(Protocol::QuicV1),
-        _ => false,
-    };
-    host && port && parts.next().is_none()
-}
+#[cfg(test)]
+mod tests;

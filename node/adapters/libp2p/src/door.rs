@@ -1,5 +1,6 @@
 //! Who gets in: the first behaviour that is asked about a connection.
 
+use crate::address::is_relayed;
 use crate::options::{GUEST_CONNECTIONS, MEMORY, PENDING_IN_PER_IP, SILENCE};
 use crate::roles::{Role, Roles};
 use crate::table::Table;
@@ -141,7 +142,7 @@ impl NetworkBehaviour for Door {
             return Refusal::Stranger.deny();
         };
         // Dials overlap; the second that succeeds is too much. Both ends see the same of it: this end closes.
-        let plain = role == Endpoint::Dialer && !address.iter().any(|p| p == Protocol::P2pCircuit);
+        let plain = role == Endpoint::Dialer && !is_relayed(address);
         let mut ours = self.table.of(&node).into_iter().filter(|c| c.dialled && !c.relayed);
         if plain && ours.any(|c| c.heard().elapsed() < SILENCE / 2) {
             return Refusal::Linked.deny();

@@ -1,14 +1,15 @@
 //! The way in of a node that is not enrolled yet.
 
-use crate::book;
+use crate::address::{parse, without_peer};
 use crate::door::Door;
 use crate::intake::Intake;
 use crate::key;
 use crate::lanes::{Kind, Lanes};
 use crate::opener::{Opener, away};
+use crate::resolve::resolve;
 use crate::roles::Roles;
 use crate::stream::LaneStream;
-use crate::swarm::{self, Behaviour};
+use crate::swarm::{self, Behaviour, Extras};
 use crate::table::Table;
 use futures::StreamExt;
 use ikigai_ports::gate::Duplex;
@@ -45,15 +46,18 @@ pub async fn dial_as_guest(
     addresses: Vec<String>,
 ) -> PortResult<Box<dyn Duplex>> {
     let peer = key::peer(&target).ok_or_else(|| PortError::Refused(format!("{target} is no node's key")))?;
-    let addresses: Vec<_> = addresses.iter().filter_map(|text| book::parse(text)).collect();
+    let addresses: Vec<_> = addresses.iter().filter_map(|text| parse(text)).collect();
+    let addresses = resolve(addresses).await;
     if addresses.is_empty() {
-        return Err(PortError::Refused("there is no address to dial".into()));
+        return Err(PortError::Refused(
+            "there is no address to dial; want one like /ip4/192.0.2.7/tcp/7421".into(),
+        ));
     }
     let roles = Arc::new(Roles::host(peer, target));
     let (table, intake) = <(Arc<Table>, Arc<Intake>)>::default();
     let door = Door::new(Arc::clone(&roles), Arc::clone(&table));
     let lanes = Lanes::new(Arc::clone(&roles), Arc::clone(&table), intake);
-    let swarm = swarm::build(key::pair(seed), &roles, door, lanes)?;
+    let swarm = swarm::build(key::pair(seed), Extras::default(), &roles, door, lanes)?;
     // Nobody listens to nudges: there is one try.
     let opener = Opener { table, nudges: mpsc::channel(1).0 };
     let done = CancellationToken::new();
@@ -97,7 +101,7 @@ impl Call {
     fn again(&mut self, error: DialError) -> Result<(), PortError> {
         if let DialError::WrongPeerId { obtained, address } = &error {
             // One wrong address ends the dial of all.
-            let address = book::without_peer(address);
+            let address = without_peer(address);
             self.wrong = Some(*obtained);
             self.addresses.retain(|a| *a != address);
             if !self.addresses.is_empty() {

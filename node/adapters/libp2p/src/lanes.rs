@@ -2,6 +2,7 @@
 
 mod handler;
 
+use crate::address::{is_relayed, without_peer};
 use crate::frames::Readers;
 use crate::intake::Intake;
 use crate::roles::{Role, Roles};
@@ -10,7 +11,6 @@ use handler::Handler;
 use ikigai_ports::mesh::Lane;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::behaviour::{ConnectionClosed, ConnectionEstablished, DialFailure, ListenFailure};
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, StreamProtocol, THandler, THandlerInEvent,
@@ -88,16 +88,12 @@ impl Lanes {
     ) -> Result<Handler, ConnectionDenied> {
         let (role, node) = self.roles.of(peer).ok_or_else(|| ConnectionDenied::new("not enrolled"))?;
         let (requests, wishes) = mpsc::channel(crate::options::NEGOTIATING);
-        let address = crate::book::without_peer(address).to_string();
+        let address = without_peer(address).to_string();
         let origin = Origin { id, node, role, address, relayed, dialled };
         let conn = Arc::new(Conn::new(origin, requests));
         self.made.insert(id, Arc::clone(&conn));
         Ok(Handler::new(conn, wishes, Arc::clone(&self.intake), Arc::clone(&self.readers)))
     }
-}
-
-fn is_relayed(address: &Multiaddr) -> bool {
-    address.iter().any(|p| p == Protocol::P2pCircuit)
 }
 
 // === impl NetworkBehaviour ===

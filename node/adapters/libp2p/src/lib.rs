@@ -4,6 +4,7 @@
 //! over them, and decides nobody's enrolment. Start reading at [`mesh`], then `driver` (what happens when), `door`
 //! (who gets in) and `lanes` (streams). [`guest`] is the way in of a node that is not enrolled yet.
 
+mod address;
 mod book;
 mod door;
 mod driver;
@@ -14,8 +15,12 @@ mod intake;
 mod key;
 mod lanes;
 pub mod mesh;
+mod muxer;
+mod onesocket;
 mod opener;
 mod options;
+mod relays;
+mod resolve;
 mod roles;
 mod stream;
 mod swarm;

@@ -1,8 +1,7 @@
 //! The port, over the driver's task.
 
-use crate::book::Book;
 use crate::door::Door;
-use crate::driver::Driver;
+use crate::driver::{Driver, State};
 use crate::frames::Writers;
 use crate::intake::Intake;
 use crate::key;
@@ -10,14 +9,13 @@ use crate::lanes::{Kind, Lanes};
 use crate::opener::{Opener, away};
 use crate::options::MeshOptions;
 use crate::roles::{Role, Roles};
-use crate::swarm;
+use crate::swarm::{self, Extras};
 use crate::table::Table;
 use async_trait::async_trait;
 use ikigai_ports::gate::Duplex;
 use ikigai_ports::mesh::{Allowed, Lane, Links, Mesh};
 use ikigai_ports::{PortError, PortResult};
 use ikigai_types::NodeId;
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, watch};
@@ -53,7 +51,8 @@ impl Libp2pMesh {
         let (roles, table, intake) = <(Arc<Roles>, Arc<Table>, Arc<Intake>)>::default();
         let door = Door::new(Arc::clone(&roles), Arc::clone(&table));
         let lanes = Lanes::new(Arc::clone(&roles), Arc::clone(&table), Arc::clone(&intake));
-        let swarm = swarm::build(pair, &roles, door, lanes)?;
+        let extras = Extras { mdns: options.mdns, relay: options.relay };
+        let swarm = swarm::build(pair, extras, &roles, door, lanes)?;
         let (nudges, nudged) = mpsc::channel(NUDGES);
         let (allowed, changed) = watch::channel(Arc::default());
         let closed = CancellationToken::new();
@@ -67,8 +66,8 @@ impl Libp2pMesh {
             nudges: nudged,
             addresses: Arc::clone(&addresses),
             stop: closed.clone(),
-            book: Book::default(),
-            born: HashMap::new(),
+            relaying: options.relay,
+            state: State::default(),
         };
         driver.listen(&options.listen).await?;
         let task = Mutex::new(Some(tokio::spawn(driver.run())));

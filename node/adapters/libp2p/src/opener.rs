@@ -95,7 +95,13 @@ impl Opener {
         let others = self.table.of(&conn.node).len() > 1;
         let limit = if others { left.min(OPEN_ONE) } else { left };
         match timeout(limit, ask(conn, kind)).await {
-            Ok(Ok(stream)) => Ok(LaneStream::new(stream, Arc::clone(conn), None)),
+            Ok(Ok(mut stream)) => {
+                if kind == Kind::Frames {
+                    // It is opened again elsewhere when its connection is let go.
+                    stream.ignore_for_keep_alive();
+                }
+                Ok(LaneStream::new(stream, Arc::clone(conn), None))
+            }
             Ok(Err(fault)) => Err(fault),
             Err(_) => {
                 // When the queue is full the connection's own silence will tell.

@@ -11,7 +11,8 @@ pub struct MeshOptions {
     pub listen: Vec<String>,
     /// Whether enrolled nodes are looked for on the local network.
     pub mdns: bool,
-    /// Whether links of enrolled nodes are carried for them.
+    /// Whether enrolled nodes that cannot reach each other may do so through one another: through this node, and
+    /// this node through others.
     pub relay: bool,
 }
 

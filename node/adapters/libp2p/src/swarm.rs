@@ -3,6 +3,8 @@
 use crate::door::Door;
 use crate::forpeers::ForPeers;
 use crate::lanes::Lanes;
+use crate::muxer::Brisk;
+use crate::onesocket::OneSocket;
 use crate::options::{
     CONNECTIONS, CONNECTIONS_PER_PEER, HANDSHAKE, IDLE, LIVE, PENDING_IN, PENDING_OUT, PING, QUIC_CONNECTION,
     QUIC_STREAM,
@@ -10,9 +12,12 @@ use crate::options::{
 use crate::roles::Roles;
 use ikigai_ports::{PortError, PortResult};
 use libp2p::connection_limits::{self, ConnectionLimits};
+use libp2p::core::Transport;
+use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
-use libp2p::{Swarm, SwarmBuilder, identify, noise, ping, tcp, yamux};
+use libp2p::swarm::behaviour::toggle::Toggle;
+use libp2p::{PeerId, Swarm, SwarmBuilder, dcutr, identify, mdns, noise, ping, quic, relay, tcp, yamux};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +27,7 @@ pub struct Behaviour {
     pub door: Door,
     pub limits: connection_limits::Behaviour,
     pub lanes: Lanes,
+    pub mdns: Toggle<mdns::tokio::Behaviour>,
     pub peers: ForPeers<Protocols>,
 }
 
@@ -30,28 +36,56 @@ pub struct Behaviour {
 pub struct Protocols {
     pub ping: ping::Behaviour,
     pub identify: identify::Behaviour,
+    pub relay: Toggle<relay::Behaviour>,
+    pub relayed: relay::client::Behaviour,
+    pub dcutr: Toggle<dcutr::Behaviour>,
+}
+
+/// What may be left out.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extras {
+    pub mdns: bool,
+    pub relay: bool,
 }
 
 /// The swarm of a node.
-pub fn build(pair: Keypair, roles: &Arc<Roles>, door: Door, lanes: Lanes) -> PortResult<Swarm<Behaviour>> {
+pub fn build(
+    pair: Keypair,
+    extras: Extras,
+    roles: &Arc<Roles>,
+    door: Door,
+    lanes: Lanes,
+) -> PortResult<Swarm<Behaviour>> {
     let roles = Arc::clone(roles);
-    let behaviour = |pair: &Keypair| Behaviour {
+    let me = pair.public().to_peer_id();
+    let config = mdns::Config::default();
+    let mdns = extras.mdns.then(|| mdns::tokio::Behaviour::new(config, me)).transpose();
+    let mdns = mdns.map_err(|e| PortError::failed("look for nodes on the local network", e))?.into();
+    let behaviour = |pair: &Keypair, relayed| Behaviour {
         door,
         limits: limits(),
         lanes,
-        peers: ForPeers::new(protocols(pair), roles),
+        mdns,
+        peers: ForPeers::new(protocols(pair, extras.relay, relayed), roles),
     };
+    let handshake = noise::Config::new(&pair).map_err(|e| PortError::failed("prepare the handshake", e))?;
     let swarm = SwarmBuilder::with_existing_identity(pair)
         .with_tokio()
-        .with_tcp(tcp::Config::default(), noise::Config::new, muxer)
-        .map_err(|e| PortError::failed("prepare the handshake", e))?
-        .with_quic_config(|mut quic| {
-            quic.handshake_timeout = HANDSHAKE;
-            quic.max_stream_data = QUIC_STREAM;
-            quic.max_connection_data = QUIC_CONNECTION;
-            quic.max_concurrent_stream_limit = streams();
-            quic
+        .with_other_transport(|_| {
+            tcp::tokio::Transport::new(tcp::Config::default())
+                .upgrade(Version::V1Lazy)
+                .authenticate(handshake)
+                .multiplex(muxer())
+                .map(|(peer, muxer), _| (peer, Brisk::new(muxer)))
         })
+        .expect("invariant: a transport that is given does not fail")
+        .with_other_transport(|pair| {
+            OneSocket(quic::tokio::Transport::new(quic_config(pair)))
+                .map(|(peer, muxer), _| (peer, Brisk::new(muxer)))
+        })
+        .expect("invariant: a transport that is given does not fail")
+        .with_relay_client(noise::Config::new, muxer)
+        .map_err(|e| PortError::failed("prepare the handshake over relays", e))?
         .with_behaviour(behaviour)
         .expect("invariant: making the behaviour cannot fail")
         .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE))
@@ -71,6 +105,15 @@ fn muxer() -> yamux::Config {
     config
 }
 
+fn quic_config(pair: &Keypair) -> quic::Config {
+    let mut config = quic::Config::new(pair);
+    config.handshake_timeout = HANDSHAKE;
+    config.max_stream_data = QUIC_STREAM;
+    config.max_connection_data = QUIC_CONNECTION;
+    config.max_concurrent_stream_limit = streams();
+    config
+}
+
 fn limits() -> connection_limits::Behaviour {
     connection_limits::Behaviour::new(
         ConnectionLimits::default()
@@ -81,12 +124,36 @@ fn limits() -> connection_limits::Behaviour {
     )
 }
 
-fn protocols(pair: &Keypair) -> Protocols {
+fn protocols(pair: &Keypair, relays: bool, relayed: relay::client::Behaviour) -> Protocols {
+    let me = pair.public().to_peer_id();
     let ping = ping::Config::new().with_interval(PING).with_timeout(Duration::from_secs(10));
     // Neither name nor version: what a peer must know it is told on a lane.
     let identify = identify::Config::new("/ikigai/1".into(), pair.public())
         .with_agent_version("ikigai".into())
         .with_push_listen_addr_updates(true)
         .with_cache_size(0);
-    Protocols { ping: ping::Behaviour::new(ping), identify: identify::Behaviour::new(identify) }
+    Protocols {
+        ping: ping::Behaviour::new(ping),
+        identify: identify::Behaviour::new(identify),
+        relay: relays.then(|| relay_for(me)).into(),
+        relayed,
+        dcutr: relays.then(|| dcutr::Behaviour::new(me)).into(),
+    }
+}
+
+/// Carries links between enrolled nodes, which are trusted not to fill it up for no reason; a link through it is
+/// as good as another until a direct one is found.
+fn relay_for(me: PeerId) -> relay::Behaviour {
+    let config = relay::Config {
+        max_reservations: 512,
+        max_reservations_per_peer: 4,
+        max_circuits: 256,
+        max_circuits_per_peer: 32,
+        max_circuit_duration: Duration::from_secs(24 * 3_600),
+        max_circuit_bytes: 0,
+        reservation_rate_limiters: Vec::new(),
+        circuit_src_rate_limiters: Vec::new(),
+        ..relay::Config::default()
+    };
+    relay::Behaviour::new(me, config)
 }

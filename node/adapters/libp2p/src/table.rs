@@ -12,6 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
+/// How long a connection must have stood before others are let go for it.
+const SETTLED: Duration = Duration::from_secs(3);
+
 /// One connection.
 #[derive(Debug)]
 pub struct Conn {
@@ -155,6 +158,19 @@ impl Table {
     /// What is linked, and when that changes.
     pub fn links(&self) -> watch::Receiver<Arc<Links>> {
         self.links.subscribe()
+    }
+
+    /// Marks the connections of `node` that nobody needs, if this end is the one to do so; answers whether it is
+    /// linked directly, or none when it is not linked.
+    pub fn settle(&self, node: &NodeId, decides: bool) -> Option<bool> {
+        let conns = self.of(node);
+        let best = conns.iter().filter(|c| c.role != Role::Guest).min_by_key(|c| c.rank())?;
+        for conn in &conns {
+            let is_extra =
+                decides && conn.id != best.id && best.is_confirmed() && best.since.elapsed() > SETTLED;
+            conn.spare.store(is_extra, Ordering::Relaxed);
+        }
+        Some(conns.iter().any(|c| !c.relayed))
     }
 
     /// Tells that a connection came or went.

@@ -1,5 +1,6 @@
 //! The mesh over libp2p keeps what the port promises, over each transport.
 
+use crate::{QUIC, TCP};
 use ikigai_libp2p::{Libp2pMesh, MeshOptions};
 use ikigai_ports::mesh::Mesh;
 use ikigai_ports::testsuite;
@@ -20,10 +21,10 @@ async fn nodes(count: usize, listen: &[&str]) -> Vec<Arc<dyn Mesh>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn over_tcp() {
-    testsuite::mesh::mesh(async |count| nodes(count, &["/ip4/127.0.0.1/tcp/0"]).await).await;
+    testsuite::mesh::mesh(async |count| nodes(count, &[TCP]).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn over_quic() {
-    testsuite::mesh::mesh(async |count| nodes(count, &["/ip4/127.0.0.1/udp/0/quic-v1"]).await).await;
+    testsuite::mesh::mesh(async |count| nodes(count, &[QUIC]).await).await;
 }
