@@ -54,9 +54,22 @@ export function needOf(task: Task): Need | null {
   return null;
 }
 
-/** Numbers in ids are compared as numbers, so that T10 comes after T9. */
-const order = new Intl.Collator("en", { numeric: true });
-export const byId = (a: Task, b: Task): number => order.compare(a.id, b.id);
+/** Ids whose numbers are filled up with zeros, so that T10 comes after T9; made once for each. */
+const sortable = new Map<string, string>();
+
+function sortableOf(id: string): string {
+  let made = sortable.get(id);
+  if (made === undefined) {
+    made = id.replace(/\d+/g, (digits) => digits.padStart(9, "0"));
+    sortable.set(id, made);
+  }
+  return made;
+}
+
+export function byId(a: Task, b: Task): number {
+  const [x, y] = [sortableOf(a.id), sortableOf(b.id)];
+  return x < y ? -1 : x > y ? 1 : 0;
+}
 export const byChange = (a: Task, b: Task): number => b.updatedAt - a.updatedAt;
 
 /** The attempt that counts: the newest. */
@@ -86,7 +99,8 @@ export function can(task: Task): Record<"stop" | "pause" | "resume" | "retry" | 
     accept: s === "review",
     reject: s === "review",
     evict: ["preparing", "running"].includes(s),
-    open: liveAttempt(task) !== undefined,
+    // An agent may stay for its editor after its attempt has ended; the node knows.
+    open: task.attempts.length > 0,
   };
 }
 
