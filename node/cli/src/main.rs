@@ -10,6 +10,7 @@ mod commands;
 mod completion;
 mod contexts;
 mod env;
+mod fit;
 mod human;
 mod output;
 mod project;

@@ -1,7 +1,8 @@
 //! Tables: narrow, aligned by what a terminal shows, without lines or glyphs.
 
 use crate::clean::clean;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use crate::fit::cut;
+use unicode_width::UnicodeWidthStr;
 
 /// Spaces between columns.
 const GAP: usize = 2;
@@ -47,21 +48,6 @@ fn line(row: &[String], widths: &[usize], width: Option<usize>) -> String {
     width.map_or_else(|| out.to_owned(), |w| cut(out, w))
 }
 
-/// `text` in at most `width` columns; what is cut ends in `~`.
-pub(crate) fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut used = 0;
-    let keep = text.chars().take_while(|c| {
-        used += c.width().unwrap_or(0);
-        used < width
-    });
-    let mut out: String = keep.collect();
-    out.push('~');
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,8 +61,6 @@ mod tests {
             table.lines(None),
             ["TASK   STATE    TITLE", "T001   running  日本 page", "T1002  -        a b"]
         );
-        assert_eq!(table.lines(Some(20))[1], "T001   running  日~");
-        assert_eq!(cut("abc", 3), "abc");
-        assert_eq!(cut("abcd", 3), "ab~");
+        assert_eq!(table.lines(Some(20))[1], "T001   running  日…");
     }
 }

@@ -1,11 +1,15 @@
 //! How tasks, nodes and patches look in a terminal.
 
 use crate::clean::clean;
+use crate::fit::wrap;
 use crate::human::{age, bytes, clock, cores, cost, count, span};
 use crate::output::Show;
 use crate::table::Table;
 use ikigai_types::Timestamp;
 use ikigai_wire::api::{AttemptView, NodeView, PatchItem, PatchView, PlacementView, TaskView};
+
+/// Columns and lines that what an attempt has to say gets.
+const DETAIL: (usize, usize) = (72, 4);
 
 impl Show for TaskView {
     const KIND: &'static str = "Task";
@@ -116,6 +120,7 @@ fn attempts(task: &TaskView) -> Table {
     let mut table = Table::new(&["TRY", "PHASE", "OUTCOME", "EXIT", "TOOK", "COST", "AGENT", "DETAIL"]);
     for a in &task.attempts {
         let took = a.ended_at.map(|end| span(end.since(a.started_at))).unwrap_or_default();
+        let mut details = wrap(&detail(a), DETAIL.0, DETAIL.1).into_iter();
         table.row(vec![
             a.id.number.to_string(),
             a.phase.clone(),
@@ -124,8 +129,13 @@ fn attempts(task: &TaskView) -> Table {
             took,
             cost(&a.usage),
             a.agent.clone(),
-            detail(a),
+            details.next().unwrap_or_default(),
         ]);
+        for more in details {
+            let mut row = vec![" ".to_owned(); 7];
+            row.push(more);
+            table.row(row);
+        }
     }
     table
 }

@@ -1,11 +1,12 @@
 //! `ikigai plan`
 
 use crate::env::Env;
+use crate::fit::cut;
 use crate::human::bound;
 use crate::output::Format;
 use crate::project::Project;
 use crate::run::{DIFFERS, Outcome};
-use crate::table::{Table, cut};
+use crate::table::Table;
 use clap::Args;
 use ikigai_wire::api::{Code, PlanView, PlannedTask, Problem, SubmitRequest, SubmitSource};
 use std::path::Path;

@@ -221,7 +221,7 @@ impl Show for SpecTask {
             (false, true) => "open,P",
             (false, false) => "open",
         };
-        let after = if wide { after } else { crate::table::cut(&after, 40) };
+        let after = if wide { after } else { crate::fit::cut(&after, 40) };
         let title = clean(&self.title).into_owned();
         vec![
             self.wave.to_string(),

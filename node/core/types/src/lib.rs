@@ -17,6 +17,7 @@ pub mod tags;
 pub mod taint;
 mod text;
 pub mod time;
+pub mod title;
 pub mod usage;
 
 pub use change::{Change, Commit};
@@ -31,4 +32,5 @@ pub use spread::{Apart, Domain, Spread};
 pub use tags::{Condition, Preference, Preferences, Selector, Tags};
 pub use taint::{Taint, TaintEffect, Toleration};
 pub use time::Timestamp;
+pub use title::title;
 pub use usage::{MicroUsd, Usage};

@@ -12,9 +12,6 @@ use ikigai_wire::api::{Code, EdgeView, Problem, SubmitRequest, TaskOptions};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-/// The longest title shown, in characters.
-const TITLE: usize = 100;
-
 impl Handle {
     pub(super) fn feature_tasks(
         &self,
@@ -116,7 +113,7 @@ impl Handle {
             checkout: project.path.clone(),
             feature: String::new(),
             tasks_file: None,
-            title: text.lines().next().unwrap_or_default().chars().take(TITLE).collect(),
+            title: ikigai_types::title(text),
             text: text.to_owned(),
             depends_on: Vec::new(),
             verify: options.verify.clone().unwrap_or_else(|| project.config.verify.clone()),
