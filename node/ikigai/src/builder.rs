@@ -4,19 +4,20 @@ use crate::config::{Config, ConfigError};
 use crate::home::{Home, default_home};
 use crate::keys::AttemptKeys;
 use crate::node::{Node, Serving};
-use crate::{adapters, backends, system};
+use crate::{adapters, backends, mesh, system};
 use ikigai_editor::{EditorOptions, EditorProxy};
 use ikigai_gateway::{Gateway, GatewayOptions};
 use ikigai_ports::executor::Mount;
-use ikigai_ports::{Clock, Executor, Forge, PortError, Rng, Store};
+use ikigai_ports::{Clock, Executor, Forge, Gates, PortError, Rng, Store};
 use ikigai_radicle::KeySigner;
-use ikigai_runtime::{AgentProgram, Defaults, Options, Parts};
+use ikigai_runtime::{AgentProgram, Defaults, Mesh, Options, Parts, RoutedGates};
 use ikigai_task::Policy;
 use ikigai_types::{Limits, Resources, Tags};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Why a node is not built.
 #[derive(Debug, thiserror::Error)]
@@ -160,10 +161,16 @@ impl NodeBuilder {
         let providers: Vec<_> = models.keys().cloned().collect();
         let gateway = GatewayOptions { models, prices: config.prices.clone(), ..GatewayOptions::default() };
         let gates = Arc::new(Gateway::new(gateway));
-        let clock: Arc<dyn Clock> = Arc::new(system::SystemClock);
+        let clock: Arc<dyn Clock> = Arc::new(system::SystemClock::default());
         let listen = address(&config.http.listen)?;
         let editor = EditorOptions { port: listen.map_or(0, |a| a.port()) };
-        let editor = Arc::new(EditorProxy::new(gates.clone(), rng.clone(), clock.clone(), editor));
+        let links = mesh::links(&config.mesh, seed).await.map_err(wrap("mesh"))?;
+        let fixed = mesh::fixed(&config.mesh).map_err(wrap("mesh"))?;
+        let reachable: Arc<dyn Gates> = match &links {
+            Some(l) => Arc::new(RoutedGates::new(gates.clone(), l.reach.mesh.clone(), l.routes.clone())),
+            None => gates.clone(),
+        };
+        let editor = Arc::new(EditorProxy::new(reachable, rng.clone(), clock.clone(), editor));
         let parts = Parts {
             store: store.clone(),
             logs: backends::logs(&home).map_err(wrap("log storage"))?,
@@ -178,11 +185,14 @@ impl NodeBuilder {
             rng,
             signer: Arc::new(KeySigner::from_seed(seed)),
             keys: Arc::new(AttemptKeys::new(&seed)),
-            reach: None,
+            reach: links.as_ref().map(|l| l.reach.clone()),
         };
         let options = options(&config, &home, name, providers, &parts)?;
-        let running = ikigai_runtime::start(parts, options).await?;
-        Node::serve(Serving { home, lock, running, store, editor, listen, radicle: forge.radicle }).await
+        let (_enrolled, allowed) = watch::channel(Arc::new(fixed));
+        let mesh = links.as_ref().map(|l| Mesh { allowed, routes: l.routes.clone() });
+        let running = ikigai_runtime::start(parts, options, mesh).await?;
+        let radicle = forge.radicle;
+        Node::serve(Serving { home, lock, running, store, editor, listen, radicle, links }).await
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Config {
     pub node: NodeConfig,
     /// The HTTP API.
     pub http: HttpConfig,
+    /// Links to other nodes.
+    pub mesh: MeshConfig,
     /// Durable storage.
     pub store: StoreConfig,
     /// What runs workloads.
@@ -80,6 +82,21 @@ pub struct NodeConfig {
 pub struct HttpConfig {
     /// Loopback address of the API and the editors; `"off"` for the Unix socket alone.
     pub listen: String,
+}
+
+/// `[mesh]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MeshConfig {
+    /// Multiaddresses to listen on: TCP and QUIC on port 7421 of every interface when absent, none at all for
+    /// `[]`. Only enrolled nodes get past the handshake.
+    pub listen: Option<Vec<String>>,
+    /// Look for enrolled nodes on the local network.
+    pub mdns: bool,
+    /// Carry links of enrolled nodes that cannot reach each other.
+    pub relay: bool,
+    /// Nodes that are enrolled by this file alone, as `<node id>@<multiaddress>`.
+    pub peers: Vec<String>,
 }
 
 /// `[store]`.
@@ -168,6 +185,12 @@ pub struct TaskConfig {
 impl Default for HttpConfig {
     fn default() -> Self {
         Self { listen: "127.0.0.1:7420".to_owned() }
+    }
+}
+
+impl Default for MeshConfig {
+    fn default() -> Self {
+        Self { listen: None, mdns: true, relay: true, peers: Vec::new() }
     }
 }
 

@@ -20,6 +20,7 @@ pub mod config;
 mod home;
 mod hosts;
 mod keys;
+mod mesh;
 mod node;
 mod secrets;
 pub mod system;

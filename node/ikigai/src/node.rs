@@ -3,6 +3,7 @@
 use crate::builder::{BuildError, NodeBuilder};
 use crate::home::{Home, Lock};
 use crate::hosts::{Dashboard, Editors};
+use crate::mesh::Links;
 use ikigai_editor::EditorProxy;
 use ikigai_http::{Api, ApiOptions, AuthOptions, Front, Listener, Sessions};
 use ikigai_ports::{NodeHandle, Store};
@@ -28,6 +29,8 @@ pub struct Node {
     server: JoinHandle<()>,
     listen: Option<SocketAddr>,
     radicle: Option<Arc<RadicleForge>>,
+    links: Option<Links>,
+    peers: Option<JoinHandle<()>>,
     _lock: Lock,
 }
 
@@ -40,6 +43,7 @@ pub(crate) struct Serving {
     pub(crate) editor: Arc<EditorProxy>,
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) radicle: Option<Arc<RadicleForge>>,
+    pub(crate) links: Option<Links>,
 }
 
 impl Node {
@@ -49,7 +53,7 @@ impl Node {
     }
 
     pub(crate) async fn serve(serving: Serving) -> Result<Self, BuildError> {
-        let Serving { home, lock, running, store, editor, listen, radicle } = serving;
+        let Serving { home, lock, running, store, editor, listen, radicle, links } = serving;
         let token = ikigai_http::auth::load_or_create(&home.token())
             .map_err(|source| BuildError::Home { folder: home.path().to_owned(), source })?;
         let mut listeners = vec![Listener::unix(&home.socket()).await?];
@@ -61,15 +65,24 @@ impl Node {
         let sessions = Sessions::kept_in(store).await;
         let sessions = sessions.map_err(|source| BuildError::Backend { what: "store", source })?;
         let front = Front { site: Some(Arc::new(Dashboard)), sessions };
-        let api = Api::with_front(Arc::new(running.handle().clone()), options, front);
+        let api = Api::with_front(running.whole(), options, front);
         let stop = CancellationToken::new();
         let server = tokio::spawn(api.serve(listeners, stop.clone()));
-        Ok(Self { home, running, stop, server, listen, radicle, _lock: lock })
+        let peers = links.as_ref().map(|l| {
+            let (peer, own) = (Arc::new(running.peer().clone()), Arc::new(running.handle().clone()));
+            tokio::spawn(ikigai_grpc::serve(l.reach.mesh.clone(), peer, own, stop.clone()))
+        });
+        Ok(Self { home, running, stop, server, listen, radicle, links, peers, _lock: lock })
     }
 
     /// What can be asked of it.
     pub fn handle(&self) -> Arc<dyn NodeHandle> {
-        Arc::new(self.running.handle().clone())
+        self.running.whole()
+    }
+
+    /// Where other nodes can reach it, as multiaddresses; empty when it listens to none.
+    pub fn addresses(&self) -> Vec<String> {
+        self.links.as_ref().map_or_else(Vec::new, |l| l.reach.mesh.addresses())
     }
 
     /// Its id.
@@ -95,6 +108,12 @@ impl Node {
         }
         if tokio::time::timeout(GRACE, self.server).await.is_err() {
             tracing::warn!("the API did not end in time");
+        }
+        if let Some(peers) = self.peers {
+            let _ = peers.await;
+        }
+        if let Some(links) = self.links {
+            links.transport.stop().await;
         }
         if let Some(radicle) = self.radicle {
             radicle.stop().await;

@@ -7,15 +7,33 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use std::path::Path;
 use std::time::Duration;
 
-/// The machine's clock.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
+/// The machine's clock: the time of day when the node was started, and from then on what the kernel counts,
+/// sleep of the machine included. Setting the time of day moves no lease.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock {
+    begun: Timestamp,
+    at: Duration,
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let begun = Timestamp(since.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)));
+        Self { begun, at: counted() }
+    }
+}
+
+/// Time since the machine was started.
+fn counted() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+}
 
 #[async_trait]
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        Timestamp(since.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)))
+        self.begun.after(counted().saturating_sub(self.at))
     }
 
     async fn sleep(&self, d: Duration) {

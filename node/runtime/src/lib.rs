@@ -22,7 +22,7 @@ mod view;
 
 pub use handle::Handle;
 pub use journal::Journal;
-pub use mesh::{RoutedGates, Routes};
+pub use mesh::{DialGuest, Enrolment, EnrolmentParts, RoutedGates, Routes};
 pub use mesh_handle::MeshHandle;
 pub use options::{AgentProgram, Defaults, Options};
 pub use parts::{Parts, Reach};

@@ -1,12 +1,15 @@
 //! The other nodes: who they are, what they have, and the way to them.
 
 mod advertise;
+mod book;
 mod drive;
+mod enrol;
 mod neighbours;
 mod objects;
 mod routes;
 
 pub(crate) use drive::{Setup, drive, look_again};
+pub use enrol::{DialGuest, Enrolment, EnrolmentParts};
 pub(crate) use neighbours::{Neighbour, Neighbours};
 pub(crate) use objects::fetch;
 pub(crate) use routes::serve_agents;

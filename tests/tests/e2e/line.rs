@@ -1,13 +1,13 @@
 //! The main job: tasks of a Spec-Kit feature become accepted patches, and every box is ticked.
 
-use crate::node::{Runs, TestNode};
+use crate::node::{NodeProcess, Runs, TestNode};
 use crate::{parts, project};
 use ikigai_ports::NodeHandle as _;
 use ikigai_wire::api::{SubmitRequest, TaskOptions};
 use std::time::Duration;
 
 /// Accepts until all ten are merged.
-pub async fn until_all_accepted(node: &TestNode, limit: Duration) {
+pub async fn until_all_accepted(node: &NodeProcess, limit: Duration) {
     let all = async {
         loop {
             node.accept_ready().await;
@@ -27,7 +27,7 @@ pub async fn until_all_accepted(node: &TestNode, limit: Duration) {
 }
 
 /// What must be true at the end, whatever happened on the way.
-pub async fn check_result(node: &TestNode) {
+pub async fn check_result(node: &NodeProcess) {
     let path = node.project();
     let text = project::tasks(&path);
     let original = std::fs::read_to_string(project::feature().join("tasks.md")).unwrap();
@@ -50,7 +50,7 @@ pub async fn check_result(node: &TestNode) {
     crate::project::git(&path, &["fsck", "--strict", "--no-dangling"]);
 }
 
-pub async fn lines(node: &TestNode, attempt: &ikigai_types::AttemptId) -> Vec<(u64, String)> {
+pub async fn lines(node: &NodeProcess, attempt: &ikigai_types::AttemptId) -> Vec<(u64, String)> {
     use futures::StreamExt as _;
     let stream = node.handle().logs(attempt, 1, false).await.unwrap();
     stream.map(|l| l.map(|l| (l.n, l.text)).unwrap()).collect().await
@@ -81,7 +81,7 @@ async fn a_feature_is_done_with_docker_and_git() {
     assert!(node.tasks().await.iter().all(|t| t.usage.input_tokens > 0 && t.usage.calls > 0));
 }
 
-async fn merged(node: &TestNode, short: &str) -> String {
+async fn merged(node: &NodeProcess, short: &str) -> String {
     node.task(short).await.patch.unwrap().merged.unwrap()
 }
 

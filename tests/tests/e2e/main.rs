@@ -8,6 +8,7 @@ mod editor;
 mod image;
 mod line;
 mod manual;
+mod mesh;
 mod node;
 mod parts;
 mod project;

@@ -22,12 +22,38 @@ pub enum Runs {
     Process(PathBuf),
 }
 
-/// A node, its folder, and a project it works on.
+/// The one node of a test, and the test's turn.
 pub struct TestNode {
+    process: NodeProcess,
+    _turn: Turn,
+}
+
+/// A node, its folder, and a project it works on.
+pub struct NodeProcess {
     pub folder: tempfile::TempDir,
     config: String,
     child: Option<Child>,
-    _turn: tokio::sync::MutexGuard<'static, ()>,
+}
+
+/// A test's turn to have nodes.
+pub type Turn = tokio::sync::MutexGuard<'static, ()>;
+
+/// Waits for this test's turn.
+pub async fn turn() -> Turn {
+    TURN.lock().await
+}
+
+impl std::ops::Deref for TestNode {
+    type Target = NodeProcess;
+    fn deref(&self) -> &NodeProcess {
+        &self.process
+    }
+}
+
+impl std::ops::DerefMut for TestNode {
+    fn deref_mut(&mut self) -> &mut NodeProcess {
+        &mut self.process
+    }
 }
 
 /// Whole nodes with containers and a browser share one small machine badly: one test at a time has one.
@@ -41,7 +67,17 @@ impl TestNode {
 
     /// The same with a script of the test's own.
     pub async fn scripted(runs: &Runs, forge: &str, more: &str, script: &Path) -> Self {
-        let turn = TURN.lock().await;
+        let _turn = turn().await;
+        let mut process =
+            NodeProcess::prepare("test", runs, forge, &format!("{more}\n[mesh]\nlisten = []"), script);
+        process.up().await;
+        Self { process, _turn }
+    }
+}
+
+impl NodeProcess {
+    /// Makes folder and project of a node that is called `name`; `up` starts it.
+    pub fn prepare(name: &str, runs: &Runs, forge: &str, more: &str, script: &Path) -> Self {
         let folder = tempfile::Builder::new().prefix("ikigai-e2e").tempdir().unwrap();
         project::make(&folder.path().join("project"));
         let executor = match runs {
@@ -52,16 +88,14 @@ impl TestNode {
             }
         };
         let config = format!(
-            "[node]\nname = \"test\"\nbackoff_ms = 500\nslots = 3\n\n[http]\nlisten = \"127.0.0.1:{}\"\n\n[executor]\n{executor}\n\
+            "[node]\nname = {name:?}\nbackoff_ms = 500\nslots = 3\n\n[http]\nlisten = \"127.0.0.1:{}\"\n\n[executor]\n{executor}\n\
              [forge]\n{forge}\n\n[models.scripted]\nkind = \"scripted\"\nscript = {:?}\n\n\
              [prices]\n\"scripted/*\" = {{ input = 0, output = 0 }}\n\n[task]\nprovider = \"scripted\"\ncpu_millis = 100\n\
              memory_bytes = 1073741824\n{more}\n",
             free_port(),
             script,
         );
-        let mut node = Self { folder, config, child: None, _turn: turn };
-        node.up().await;
-        node
+        Self { folder, config, child: None }
     }
 
     pub fn home(&self) -> PathBuf {
@@ -172,7 +206,7 @@ impl TestNode {
     }
 }
 
-impl Drop for TestNode {
+impl Drop for NodeProcess {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("--- the node's log\n{}", self.log_text());

@@ -88,6 +88,11 @@ impl StatementId {
     pub fn of(signer: NodeId, signed: &[u8]) -> Self {
         Self(sha256(&[b"ikigai/statement/1\0", signer.as_bytes(), signed]))
     }
+
+    /// A name for all of `ids`, in this order.
+    pub(crate) fn all(ids: impl Iterator<Item = Self>) -> Self {
+        Self(sha256(&[b"ikigai/roster/1\0", &ids.flat_map(|id| id.0).collect::<Vec<_>>()]))
+    }
 }
 
 fn sha256(parts: &[&[u8]]) -> [u8; 32] {

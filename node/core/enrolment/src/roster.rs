@@ -244,6 +244,12 @@ impl Roster {
         listed
     }
 
+    /// A name for what is held: two nodes that hold the same have the same.
+    pub fn digest(&self) -> StatementId {
+        let ids = self.statements.keys().copied();
+        StatementId::all(ids.chain(self.addresses.values().map(Statement::id)))
+    }
+
     /// What `by` would sign to enrol `node`, which calls itself `name` and is at `addresses`.
     pub fn enrol(
         &self,

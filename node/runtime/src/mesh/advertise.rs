@@ -43,7 +43,7 @@ pub(crate) fn is_news(told: &Advertisement, now: &Advertisement) -> bool {
 }
 
 fn steps(free: &Resources, of: &Resources) -> Resources {
-    let step = |have: u64, all: u64| if all == 0 { 0 } else { have.saturating_mul(STEPS) / all };
+    let step = |have: u64, all: u64| have.saturating_mul(STEPS).checked_div(all).unwrap_or(0);
     Resources {
         cpu_millis: step(free.cpu_millis, of.cpu_millis),
         memory_bytes: step(free.memory_bytes, of.memory_bytes),

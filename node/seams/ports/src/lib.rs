@@ -9,6 +9,7 @@
 
 pub mod checkout;
 pub mod clock;
+pub mod enrolment;
 pub mod error;
 pub mod executor;
 pub mod forge;
@@ -29,6 +30,7 @@ pub mod workspace;
 
 pub use checkout::Checkout;
 pub use clock::{Clock, Rng};
+pub use enrolment::Enrolment;
 pub use error::{PortError, PortResult};
 pub use executor::Executor;
 pub use forge::Forge;

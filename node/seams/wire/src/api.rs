@@ -3,6 +3,7 @@
 //! Every document carries `apiVersion` and `kind` when it stands alone ([`Document`]); fields are only added.
 
 mod event;
+mod mesh;
 mod problem;
 mod request;
 mod seed;
@@ -10,6 +11,7 @@ mod session;
 mod view;
 
 pub use event::{Event, LogEntry};
+pub use mesh::{InvitationView, InviteRequest, JoinRequest, JoinView, MemberView, MeshView};
 pub use problem::{Code, Problem};
 pub use request::{Command, Filter, NodeCommand, SubmitRequest, SubmitSource, TaskOptions};
 pub use seed::{CapacityView, EvictRequest, HealthView, PatchItem, PodView};

@@ -8,6 +8,7 @@ mod token;
 pub use envelope::{Envelope, EnvelopeError, PAYLOAD_TYPE};
 pub use token::{Token, TokenError};
 
+use ikigai_enrolment::StatementId;
 use ikigai_task::{Reason, TaskSpec};
 use ikigai_types::{
     Change, CheckResult, Commit, Epoch, Fence, Lease, Limits, NodeId, ProjectId, Resources, Tags, Timestamp,
@@ -254,6 +255,9 @@ pub struct Advertisement {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Roster {
-    /// Every statement.
+    /// Every statement, or those that the other end may lack.
     pub statements: Vec<Envelope>,
+    /// A name for all that the sender holds: who holds the same need not send it.
+    #[serde(default)]
+    pub digest: Option<StatementId>,
 }

@@ -26,7 +26,7 @@ async fn a_commit_moves_to_another_node_and_back_with_only_what_is_missing() {
     let first = bytes(world.spaces.pack(project, &base, &[]).await.unwrap()).await;
     other.unpack(project, &base, pack(&first)).await.unwrap();
     assert!(other.has(project, &base).await.unwrap());
-    assert_eq!(other.tips(project, 8).await.unwrap(), [base.clone()]);
+    assert_eq!(other.tips(project, 8).await.unwrap(), std::slice::from_ref(&base));
 
     let fence = fence("p.f.T001", 1, 1);
     let space = other.create(project, &fence, &base).await.unwrap();

@@ -38,7 +38,7 @@ async fn every_verb_of_a_peer_passes_through() {
     assert_eq!(peer.append(liar, none).await.unwrap(), Appended::Stale(Epoch(9)));
     let checked = peer.check(liar, check(Duration::from_secs(1))).await.unwrap();
     assert_eq!(checked.checks[0].command, "make test");
-    let statements = vec![offer().workload, Roster::default().statements.pop().unwrap_or(offer().workload)];
+    let statements = vec![offer().workload; 2];
     let roster = peer.roster(liar, Roster { statements, ..Roster::default() }).await.unwrap();
     assert_eq!(roster.statements.len(), 2);
     let project = ProjectId::new("1f0c2a77").unwrap();
