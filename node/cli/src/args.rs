@@ -1,8 +1,8 @@
 //! The arguments every command shares, and the list of commands.
 
 use crate::commands::{
-    completion, config, context, demo, doctor, down, init, man, node, open, patch, plan, spec, task, up,
-    version,
+    completion, config, context, demo, doctor, down, init, invite, join, man, node, open, patch, plan, spec,
+    task, up, version,
 };
 use crate::human::Span;
 use crate::output::Format;
@@ -77,6 +77,8 @@ pub(crate) enum Command {
     Up(up::Up),
     Down(down::Down),
     Init(init::Init),
+    Invite(invite::Invite),
+    Join(join::Join),
     Demo(demo::Demo),
     Doctor(doctor::Doctor),
     Version(version::Version),

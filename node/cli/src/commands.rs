@@ -7,12 +7,15 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod init;
+pub(crate) mod invite;
+pub(crate) mod join;
 pub(crate) mod man;
 pub(crate) mod node;
 pub(crate) mod open;
 pub(crate) mod patch;
 pub(crate) mod plan;
 pub(crate) mod plugin;
+pub(crate) mod remove;
 pub(crate) mod spec;
 pub(crate) mod task;
 pub(crate) mod up;
@@ -28,6 +31,8 @@ pub(crate) async fn run(command: Command, env: &Env) -> Outcome {
         Command::Up(c) => c.run(env).await,
         Command::Down(c) => c.run(env).await,
         Command::Init(c) => c.run(env),
+        Command::Invite(c) => c.run(env).await,
+        Command::Join(c) => c.run(env).await,
         Command::Demo(c) => c.run(env).await,
         Command::Doctor(c) => c.run(env).await,
         Command::Version(c) => c.run(env).await,

@@ -10,14 +10,13 @@ use ikigai_gateway::{Gateway, GatewayOptions};
 use ikigai_ports::executor::Mount;
 use ikigai_ports::{Clock, Executor, Forge, Gates, PortError, Rng, Store};
 use ikigai_radicle::KeySigner;
-use ikigai_runtime::{AgentProgram, Defaults, Mesh, Options, Parts, RoutedGates};
+use ikigai_runtime::{AgentProgram, Defaults, Enrolment, Mesh, Options, Parts, RoutedGates};
 use ikigai_task::Policy;
 use ikigai_types::{Limits, Resources, Tags};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// Why a node is not built.
 #[derive(Debug, thiserror::Error)]
@@ -188,11 +187,12 @@ impl NodeBuilder {
             reach: links.as_ref().map(|l| l.reach.clone()),
         };
         let options = options(&config, &home, name, providers, &parts)?;
-        let (_enrolled, allowed) = watch::channel(Arc::new(fixed));
-        let mesh = links.as_ref().map(|l| Mesh { allowed, routes: l.routes.clone() });
+        let enrolment = Enrolment::open(mesh::enrolment(&parts, &options.name, fixed)).await;
+        let enrolment = enrolment.map_err(wrap("store"))?;
+        let mesh = links.as_ref().map(|l| Mesh { enrolment: enrolment.clone(), routes: l.routes.clone() });
         let running = ikigai_runtime::start(parts, options, mesh).await?;
         let radicle = forge.radicle;
-        Node::serve(Serving { home, lock, running, store, editor, listen, radicle, links }).await
+        Node::serve(Serving { home, lock, running, enrolment, store, editor, listen, radicle, links }).await
     }
 }
 

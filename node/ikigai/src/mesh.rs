@@ -1,11 +1,12 @@
 //! The node's links to others: the transport it listens with, and who is allowed by the configuration.
 
 use crate::config::MeshConfig;
+use futures::FutureExt as _;
 use ikigai_libp2p::{Libp2pMesh, MeshOptions};
 use ikigai_peers::GrpcPeers;
 use ikigai_ports::mesh::Allowed;
 use ikigai_ports::{Mesh, PortError, PortResult};
-use ikigai_runtime::{Reach, Routes};
+use ikigai_runtime::{EnrolmentParts, Parts, Reach, Routes};
 use ikigai_types::NodeId;
 use std::sync::Arc;
 
@@ -38,6 +39,21 @@ pub(crate) async fn links(config: &MeshConfig, seed: [u8; 32]) -> PortResult<Opt
     let mesh: Arc<dyn Mesh> = transport.clone();
     let peers = Arc::new(GrpcPeers::new(mesh.clone()));
     Ok(Some(Links { transport, reach: Reach { mesh, peers }, routes: Arc::default() }))
+}
+
+/// What this node's enrolment is made of; `fixed` are enrolled whatever is stated.
+pub(crate) fn enrolment(parts: &Parts, name: &str, fixed: Allowed) -> EnrolmentParts {
+    let dial = |seed, node, addresses| ikigai_libp2p::guest::dial_as_guest(seed, node, addresses).boxed();
+    EnrolmentParts {
+        store: parts.store.clone(),
+        clock: parts.clock.clone(),
+        rng: parts.rng.clone(),
+        signer: parts.signer.clone(),
+        name: name.to_owned(),
+        reach: parts.reach.clone(),
+        dial: Arc::new(dial),
+        fixed,
+    }
 }
 
 fn any_port(listen: &[String]) -> Vec<String> {

@@ -8,7 +8,7 @@ use ikigai_editor::EditorProxy;
 use ikigai_http::{Api, ApiOptions, AuthOptions, Front, Listener, Sessions};
 use ikigai_ports::{NodeHandle, Store};
 use ikigai_radicle::RadicleForge;
-use ikigai_runtime::Running;
+use ikigai_runtime::{Enrolment, Running};
 use ikigai_types::NodeId;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,6 +25,7 @@ const GRACE: Duration = Duration::from_secs(10);
 pub struct Node {
     home: Home,
     running: Running,
+    enrolment: Arc<dyn ikigai_ports::Enrolment>,
     stop: CancellationToken,
     server: JoinHandle<()>,
     listen: Option<SocketAddr>,
@@ -39,6 +40,7 @@ pub(crate) struct Serving {
     pub(crate) home: Home,
     pub(crate) lock: Lock,
     pub(crate) running: Running,
+    pub(crate) enrolment: Enrolment,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) editor: Arc<EditorProxy>,
     pub(crate) listen: Option<SocketAddr>,
@@ -53,7 +55,7 @@ impl Node {
     }
 
     pub(crate) async fn serve(serving: Serving) -> Result<Self, BuildError> {
-        let Serving { home, lock, running, store, editor, listen, radicle, links } = serving;
+        let Serving { home, lock, running, enrolment, store, editor, listen, radicle, links } = serving;
         let token = ikigai_http::auth::load_or_create(&home.token())
             .map_err(|source| BuildError::Home { folder: home.path().to_owned(), source })?;
         let mut listeners = vec![Listener::unix(&home.socket()).await?];
@@ -64,7 +66,8 @@ impl Node {
         let options = ApiOptions { auth, fallback: Some(Arc::new(Editors(editor))) };
         let sessions = Sessions::kept_in(store).await;
         let sessions = sessions.map_err(|source| BuildError::Backend { what: "store", source })?;
-        let front = Front { site: Some(Arc::new(Dashboard)), sessions };
+        let enrolment: Arc<dyn ikigai_ports::Enrolment> = Arc::new(enrolment);
+        let front = Front { site: Some(Arc::new(Dashboard)), sessions, enrolment: Some(enrolment.clone()) };
         let api = Api::with_front(running.whole(), options, front);
         let stop = CancellationToken::new();
         let server = tokio::spawn(api.serve(listeners, stop.clone()));
@@ -72,12 +75,17 @@ impl Node {
             let (peer, own) = (Arc::new(running.peer().clone()), Arc::new(running.handle().clone()));
             tokio::spawn(ikigai_grpc::serve(l.reach.mesh.clone(), peer, own, stop.clone()))
         });
-        Ok(Self { home, running, stop, server, listen, radicle, links, peers, _lock: lock })
+        Ok(Self { home, running, enrolment, stop, server, listen, radicle, links, peers, _lock: lock })
     }
 
     /// What can be asked of it.
     pub fn handle(&self) -> Arc<dyn NodeHandle> {
         self.running.whole()
+    }
+
+    /// Who is in its mesh, and how others come in.
+    pub fn enrolment(&self) -> Arc<dyn ikigai_ports::Enrolment> {
+        self.enrolment.clone()
     }
 
     /// Where other nodes can reach it, as multiaddresses; empty when it listens to none.

@@ -3,7 +3,7 @@
 use crate::checker::Checker;
 use crate::desk::Desk;
 use crate::host::Host;
-use crate::mesh::fetch;
+use crate::mesh::{Enrolment, fetch};
 use crate::{Options, Parts};
 use async_trait::async_trait;
 use ikigai_ports::objects::Pack;
@@ -30,6 +30,8 @@ pub struct LocalPeer {
     pub(crate) host: Host,
     pub(crate) desk: Desk,
     pub(crate) checker: Checker,
+    /// Who is in the mesh, on a node that is in one.
+    pub(crate) enrolment: Option<Enrolment>,
     /// Nodes that were asked to do something with a project: they may read its objects.
     pub(crate) readers: Arc<Mutex<HashSet<(NodeId, ProjectId)>>>,
 }
@@ -91,8 +93,11 @@ impl Peer for LocalPeer {
         self.parts.objects.pack(&project, &want, &have).await
     }
 
-    async fn roster(&self, _caller: NodeId, _roster: Roster) -> PortResult<Roster> {
-        Ok(Roster::default())
+    async fn roster(&self, caller: NodeId, roster: Roster) -> PortResult<Roster> {
+        match &self.enrolment {
+            Some(enrolment) => enrolment.compare(caller, roster).await,
+            None => Err(PortError::Unsupported("a node that is in no mesh compares nothing")),
+        }
     }
 }
 

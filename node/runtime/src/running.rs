@@ -5,18 +5,16 @@ use crate::desk::Desk;
 use crate::handle::Handle;
 use crate::host::Host;
 use crate::journal::Journal;
-use crate::mesh::{self, Neighbours, Routes, look_again, serve_agents};
+use crate::mesh::{self, Enrolment, Neighbours, Routes, look_again, serve_agents};
 use crate::mesh_handle::MeshHandle;
 use crate::owner::{Setup, drive, inbox};
 use crate::peer::LocalPeer;
 use crate::{Options, Parts};
-use ikigai_ports::mesh::Allowed;
 use ikigai_ports::{NodeHandle, PortError};
 use ikigai_task::Owner;
 use ikigai_types::NodeId;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -41,8 +39,8 @@ pub struct Running {
 /// What makes a node one of a mesh.
 #[derive(Debug)]
 pub struct Mesh {
-    /// Who is enrolled, as it changes.
-    pub allowed: watch::Receiver<Arc<Allowed>>,
+    /// Who is in it.
+    pub enrolment: Enrolment,
     /// Where agents of other nodes are found.
     pub routes: Arc<Routes>,
 }
@@ -69,6 +67,7 @@ pub async fn start(parts: Parts, options: Options, mesh: Option<Mesh>) -> Result
         host: host.clone(),
         desk,
         checker: Checker::new(&parts, &options),
+        enrolment: mesh.as_ref().map(|m| m.enrolment.clone()),
         readers: Arc::default(),
     };
     let handle = Handle {
@@ -124,9 +123,11 @@ fn parts_of_mesh(
     tracker: &TaskTracker,
     stop: &CancellationToken,
 ) -> Option<MeshHandle> {
-    let (Mesh { allowed, routes }, reach) = (mesh?, own.parts.reach.clone()?);
+    let (Mesh { enrolment, routes }, reach) = (mesh?, own.parts.reach.clone()?);
     let whole = MeshHandle::new(own.clone(), reach.clone(), routes);
-    let (parts, neighbours) = (own.parts.clone(), own.neighbours.clone());
+    let (parts, neighbours, allowed) = (own.parts.clone(), own.neighbours.clone(), enrolment.allowed());
+    enrolment.belongs_to(Arc::new(own.clone()));
+    tracker.spawn(enrolment.run(stop.clone()));
     let agents = serve_agents(reach.mesh.clone(), parts.gates.clone(), tracker.clone(), stop.clone());
     tracker.spawn(agents);
     tracker.spawn(until(stop.clone(), whole.gather()));

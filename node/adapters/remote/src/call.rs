@@ -31,6 +31,10 @@ impl Call {
         Self { method: Method::GET, path: path.into(), body: None, headers: Vec::new() }
     }
 
+    pub(crate) fn delete(path: impl Into<String>) -> Self {
+        Self { method: Method::DELETE, path: path.into(), body: None, headers: Vec::new() }
+    }
+
     pub(crate) fn post<T: Serialize>(path: impl Into<String>, body: &T) -> Result<Self, Problem> {
         let body = serde_json::to_vec(body);
         let body =

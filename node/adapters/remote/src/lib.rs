@@ -8,6 +8,7 @@ pub mod node;
 pub mod place;
 
 mod call;
+mod enrolment;
 mod resume;
 mod sse;
 mod target;

@@ -61,12 +61,16 @@ impl RemoteNode {
         self.post("/v1/session/links", &Value::Object(Default::default()), None).await
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: String) -> Answer<T> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: String) -> Answer<T> {
         Call::get(path).document(&self.target, self.patience).await
     }
 
+    pub(crate) async fn delete<T: DeserializeOwned>(&self, path: String) -> Answer<T> {
+        Call::delete(path).document(&self.target, self.patience).await
+    }
+
     /// Sends a command, and once more with the same key when the connection broke under it.
-    async fn post<B: Serialize, T: DeserializeOwned>(
+    pub(crate) async fn post<B: Serialize, T: DeserializeOwned>(
         &self,
         path: &str,
         body: &B,

@@ -11,7 +11,7 @@ use clap_complete::ArgValueCandidates;
 use ikigai_ports::NodeHandle;
 use ikigai_wire::api::{Code, Filter, NodeCommand, NodeView, Problem};
 
-/// Nodes: look, hold back work
+/// Nodes: look, hold back work, take out
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example:\n  ikigai node ls\n  ikigai node drain server --grace 60s")]
 pub(crate) enum Node {
@@ -20,6 +20,7 @@ pub(crate) enum Node {
     Cordon(Cordon),
     Uncordon(Uncordon),
     Drain(Drain),
+    Remove(super::remove::Remove),
 }
 
 /// Lists nodes and what they have free
@@ -81,6 +82,7 @@ impl Node {
             Self::Show(c) => c.run(env).await,
             Self::Cordon(c) => steer(env, &c.node, NodeCommand::Cordon, c.dry).await,
             Self::Uncordon(c) => steer(env, &c.node, NodeCommand::Uncordon, c.dry).await,
+            Self::Remove(c) => c.run(env).await,
             Self::Drain(c) => {
                 let grace = c.grace.0.as_secs();
                 steer(env, &c.node, NodeCommand::Drain { grace }, c.dry).await

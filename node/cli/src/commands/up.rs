@@ -15,6 +15,9 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::{EnvFilter, fmt};
 
+/// What is logged unless `IKIGAI_LOG` says otherwise: of the transport only what is wrong.
+const LEVELS: &str = "info,libp2p_swarm=warn,libp2p_mdns=warn";
+
 /// What the node prints on stdout, before its socket, once it is ready.
 pub(crate) const READY: &str = "ready ";
 /// Name of the log of a detached node in the state folder.
@@ -124,7 +127,7 @@ impl Up {
 
 /// Logs to stderr; `IKIGAI_LOG` says what, such as `debug` or `ikigai_http=debug`.
 fn log() {
-    let filter = EnvFilter::try_from_env("IKIGAI_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("IKIGAI_LOG").unwrap_or_else(|_| EnvFilter::new(LEVELS));
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     // Fails only when somebody set one already; then theirs is the one that counts.
     let _ = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour).try_init();

@@ -94,6 +94,10 @@ mod tests {
             executor: "docker".to_owned(),
             isolation_missing: Vec::new(),
             cordoned: false,
+            draining: false,
+            taints: Vec::new(),
+            classes: ikigai_types::ClassSlots::default(),
+            repositories: Vec::new(),
             running: 0,
         }
     }

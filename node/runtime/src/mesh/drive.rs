@@ -29,7 +29,7 @@ pub(crate) struct Setup {
     pub(crate) reach: Reach,
     pub(crate) host: Host,
     pub(crate) neighbours: Arc<Neighbours>,
-    /// Who is enrolled, as it changes.
+    /// Who is enrolled, as it changes; the transport was told before.
     pub(crate) allowed: watch::Receiver<Arc<Allowed>>,
 }
 
@@ -129,8 +129,6 @@ impl Driver {
     }
 
     async fn enrol(&mut self, allowed: &Allowed) {
-        // The transport first: nobody who was removed gets another word in.
-        self.setup.reach.mesh.allow(allowed.clone());
         let now: BTreeSet<_> = allowed.peers.keys().copied().collect();
         let fresh: Vec<_> = now.difference(&self.enrolled).copied().collect();
         let gone: Vec<_> = self.enrolled.difference(&now).copied().collect();

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
-use ikigai_ports::NodeHandle;
+use ikigai_ports::{Enrolment, NodeHandle};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,13 +40,15 @@ pub struct ApiOptions {
     pub fallback: Option<Arc<dyn HostService>>,
 }
 
-/// What a browser gets beside the API.
+/// What is served beside the node's work: pages for a browser, and who is in the mesh.
 #[derive(Debug, Default)]
 pub struct Front {
     /// The pages; without them no link is made.
     pub site: Option<Arc<dyn Site>>,
     /// Who came in.
     pub sessions: Sessions,
+    /// Who is in the mesh.
+    pub enrolment: Option<Arc<dyn Enrolment>>,
 }
 
 /// The port a request came to, 0 for the Unix socket.

@@ -4,6 +4,7 @@ mod actions;
 mod events;
 mod extract;
 mod logs;
+mod mesh;
 mod meta;
 mod nodes;
 mod patches;
@@ -16,12 +17,12 @@ use crate::api::Shared;
 use crate::openapi::Operation;
 use crate::reply::Failure;
 use axum::Router;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use http::StatusCode;
 use ikigai_wire::api::{
-    CapacityView, Code, Command, Event, EvictRequest, HealthView, LogEntry, LoginLink, LoginRequest,
-    NodeCommand, NodeView, OpenView, PatchItem, PodView, Problem, SessionView, Snapshot, SubmitRequest,
-    SubmitView, TaskView,
+    CapacityView, Code, Command, Event, EvictRequest, HealthView, InvitationView, InviteRequest, JoinRequest,
+    JoinView, LogEntry, LoginLink, LoginRequest, MemberView, MeshView, NodeCommand, NodeView, OpenView,
+    PatchItem, PodView, Problem, SessionView, Snapshot, SubmitRequest, SubmitView, TaskView,
 };
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ pub(crate) struct Route {
 
 /// The table.
 pub(crate) fn table() -> Vec<Route> {
-    [orchestrator(), tasks(), nodes_and_patches(), streams_and_meta(), sessions()]
+    [orchestrator(), tasks(), nodes_and_patches(), enrolment(), streams_and_meta(), sessions()]
         .into_iter()
         .flatten()
         .collect()
@@ -135,9 +136,13 @@ fn nodes_and_patches() -> Vec<Route> {
         ),
         route(
             "/v1/nodes/{id}",
-            get(nodes::show),
-            [Operation::get("showNode", "A node, by its name or the beginning of its id")
-                .document::<NodeView>("Node")],
+            get(nodes::show).delete(mesh::remove),
+            [
+                Operation::get("showNode", "A node, by its name or the beginning of its id")
+                    .document::<NodeView>("Node"),
+                Operation::delete("removeNode", "Takes a node out of the mesh for good")
+                    .document::<MemberView>("Member"),
+            ],
         ),
         Route {
             path: "/v1/nodes/{id}/{action}",
@@ -150,6 +155,41 @@ fn nodes_and_patches() -> Vec<Route> {
             [Operation::get("listPatches", "The newest patch of each task that has one")
                 .query::<tasks::TaskQuery>()
                 .list::<PatchItem>("PatchList")],
+        ),
+    ]
+}
+
+fn enrolment() -> Vec<Route> {
+    let invite = "An invitation for one machine; its token is in this answer and nowhere else";
+    vec![
+        route(
+            "/v1/mesh",
+            get(mesh::show),
+            [Operation::get("showMesh", "The mesh and who is in it").document::<MeshView>("Mesh")],
+        ),
+        route(
+            "/v1/mesh/join",
+            post(mesh::join),
+            [Operation::post("joinMesh", "Takes this node into the mesh of an invitation")
+                .body::<JoinRequest>()
+                .document::<JoinView>("Joined")],
+        ),
+        route(
+            "/v1/invitations",
+            get(mesh::invitations).post(mesh::invite),
+            [
+                Operation::get("listInvitations", "Invitations this node made, the newest first")
+                    .list::<InvitationView>("InvitationList"),
+                Operation::post("invite", invite)
+                    .body::<InviteRequest>()
+                    .document::<InvitationView>("Invitation"),
+            ],
+        ),
+        route(
+            "/v1/invitations/{id}",
+            delete(mesh::revoke),
+            [Operation::delete("revokeInvitation", "Takes back an invitation that nobody used")
+                .document::<InvitationView>("Invitation")],
         ),
     ]
 }

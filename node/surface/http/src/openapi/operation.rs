@@ -38,6 +38,10 @@ impl Operation {
         Self::new("post", id, summary)
     }
 
+    pub(crate) fn delete(id: &str, summary: &str) -> Self {
+        Self::new("delete", id, summary)
+    }
+
     fn new(method: &'static str, id: &str, summary: &str) -> Self {
         let (id, summary, answer) = (id.to_owned(), summary.to_owned(), Answer::Text("text/plain"));
         Self { method, id, summary, action: None, query: None, body: None, keyed: false, answer }

@@ -136,3 +136,20 @@ async fn nodes_are_steered_and_editors_opened() {
     let diff = served.call("GET", "/v1/tasks/T002/diff", "", "").await;
     assert!(diff.body.starts_with("--- a/src/cart.py"), "{diff:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_in_no_mesh_says_so_and_nobody_is_removed_by_a_name() {
+    let served = Served::shop().await;
+    for (method, path, body, status) in [
+        ("GET", "/v1/mesh", "", 403),
+        ("POST", "/v1/mesh/join", r#"{"token":"ik1_x"}"#, 403),
+        ("POST", "/v1/invitations", "{}", 403),
+        ("POST", "/v1/invitations", r#"{"ttl":"1h"}"#, 400),
+        ("DELETE", "/v1/invitations/0101", "", 403),
+        ("DELETE", "/v1/nodes/laptop", "", 400),
+    ] {
+        let answer = served.call(method, path, "", body).await;
+        assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+        assert_ne!(answer.json()["hint"], Value::Null, "{path}: {answer:?}");
+    }
+}

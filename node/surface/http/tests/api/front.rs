@@ -21,7 +21,7 @@ impl Site for OnePage {
 }
 
 async fn served(sessions: Sessions) -> Served {
-    Served::fronted(None, Front { site: Some(Arc::new(OnePage)), sessions }).await
+    Served::fronted(None, Front { site: Some(Arc::new(OnePage)), sessions, ..Front::default() }).await
 }
 
 /// The headers of a browser that came in.
