@@ -198,7 +198,12 @@ impl Show for NodeView {
     fn row(&self, wide: bool, now: Timestamp) -> Vec<String> {
         let of = |free: String, all: String| format!("{free}/{all}");
         let (free, all) = (&self.free, &self.allocatable);
-        let cordoned = if self.cordoned { ",cordoned" } else { "" };
+        let cordoned = match (self.draining, self.cordoned, self.running) {
+            (true, _, 0) => ",drained",
+            (true, ..) => ",draining",
+            (false, true, _) => ",cordoned",
+            _ => "",
+        };
         let mut row = vec![
             self.name.clone(),
             format!("{}{cordoned}", self.liveness),
@@ -236,7 +241,11 @@ pub(crate) fn node(node: &NodeView, now: Timestamp) -> Vec<String> {
             r.slots
         )
     };
-    let work = if node.cordoned { "takes no new work" } else { "takes work" };
+    let work = match (node.draining, node.cordoned) {
+        (true, _) => "is being emptied",
+        (false, true) => "takes no new work",
+        _ => "takes work",
+    };
     let missing = node.isolation_missing.join("; ");
     let mut fields = vec![
         ("id", node.id.to_string()),
@@ -245,7 +254,9 @@ pub(crate) fn node(node: &NodeView, now: Timestamp) -> Vec<String> {
         ("has", amounts(&node.capacity)),
         ("gives", amounts(&node.allocatable)),
         ("free", amounts(&node.free)),
+        ("runs", node.running.to_string()),
         ("tags", node.tags.to_string()),
+        ("taints", node.taints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
         ("executor", node.executor.clone()),
         ("exposed", missing),
         ("adapters", node.adapters.join(", ")),

@@ -2,7 +2,7 @@
 
 mod streams;
 
-use crate::host::Host;
+use crate::host::{Host, Stance};
 use crate::journal::Journal;
 use crate::mesh::Neighbours;
 use crate::owner::OwnerHandle;
@@ -12,21 +12,15 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use ikigai_ports::NodeHandle;
 use ikigai_ports::node::Answer;
-use ikigai_ports::store::Batch;
 use ikigai_task::{Input, Owner, Reason, Task, TaskState};
 use ikigai_types::{AttemptId, NodeId, TaskId};
 use ikigai_wire::api::{
     Code, Command, Event, Filter, LogEntry, NodeCommand, NodeView, OpenView, Problem, Snapshot,
     SubmitRequest, SubmitView, TaskView,
 };
-use ikigai_wire::peer::Order;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where the node keeps that it takes no new work.
-const CORDONED: &[u8] = b"node/cordoned";
-/// How long `drain` waits, beyond the grace, for agents to be gone.
-const DRAIN_WAIT: Duration = Duration::from_secs(30);
 /// How long `accept` waits for the merge before it answers with what is so far.
 const MERGE_WAIT: Duration = Duration::from_secs(60);
 
@@ -95,26 +89,15 @@ impl NodeHandle for Handle {
                 "run: ikigai node ls",
             ));
         }
-        let cordoned = !matches!(command, NodeCommand::Uncordon);
-        let batch = match cordoned {
-            true => Batch::default().put(CORDONED, b"1".as_slice()),
-            false => Batch::default().delete(CORDONED),
+        let stance = match command {
+            NodeCommand::Uncordon => Stance::default(),
+            NodeCommand::Cordon => Stance { cordoned: true, drain: None },
+            NodeCommand::Drain { grace } => {
+                let until = self.parts.clock.now().after(Duration::from_secs(grace));
+                Stance { cordoned: true, drain: Some(until) }
+            }
         };
-        self.parts.store.commit(batch).await.map_err(view::problem)?;
-        self.host.cordon(cordoned);
-        if let NodeCommand::Drain { grace } = command {
-            for fence in self.host.fences() {
-                let evict = ikigai_task::Command::Evict { grace };
-                // One that ended meanwhile needs no eviction.
-                let _ = self.owner.input(Input::Command(fence.attempt.task.clone(), evict)).await;
-                // One whose result was taken stays for its editor only.
-                self.host.order(&fence, Order::Stop { grace, reason: Reason::Evicted });
-            }
-            tokio::select! {
-                () = self.host.empty() => {}
-                () = self.parts.clock.sleep(Duration::from_secs(grace) + DRAIN_WAIT) => {}
-            }
-        }
+        self.host.take(stance).await.map_err(view::problem)?;
         let looked = ikigai_task::Observation::CapacityChanged;
         self.owner.observe(looked).await.map_err(problem)?;
         Ok(self.node_view())
@@ -172,8 +155,7 @@ impl Handle {
 
     /// Takes up what the store says about new work.
     pub(crate) async fn restore_cordon(&self) -> ikigai_ports::PortResult<()> {
-        self.host.cordon(self.parts.store.get(CORDONED).await?.is_some());
-        Ok(())
+        self.host.restore_stance().await
     }
 
     async fn views(&self, keep: impl Fn(&Task) -> bool + Send + 'static) -> Answer<Vec<TaskView>> {
@@ -228,6 +210,9 @@ impl Handle {
             executor: isolation.name,
             isolation_missing: isolation.missing,
             cordoned: c.cordoned,
+            draining: c.draining,
+            taints: c.taints,
+            running: u64::try_from(self.host.fences().len()).unwrap_or(u64::MAX),
             observed_at: self.parts.clock.now(),
         }
     }

@@ -2,9 +2,11 @@
 
 mod attempt;
 mod launch;
+mod stance;
 mod tidy;
 
 pub(crate) use launch::{WORKSPACE, run_folder, write_launch};
+pub(crate) use stance::Stance;
 
 use crate::desk::Desk;
 use crate::{Options, Parts};
@@ -13,7 +15,7 @@ use ikigai_ports::{PortError, PortResult};
 use ikigai_types::{Fence, Lease, NodeId, ProjectId, Resources};
 use ikigai_wire::peer::{Advertisement, Order, Workload};
 use ikigai_wire::record::{HostRecord, decode};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{mpsc, watch};
@@ -65,10 +67,11 @@ struct Shared {
     node: NodeId,
     desk: Desk,
     seats: Mutex<Seats>,
-    left: tokio::sync::Notify,
     /// Changes with what is free here.
     changed: watch::Sender<u64>,
-    cordoned: AtomicBool,
+    stance: Mutex<Stance>,
+    /// Projects whose objects are here.
+    repositories: Mutex<BTreeSet<ProjectId>>,
     image_missing: AtomicBool,
     tracker: TaskTracker,
     stop: CancellationToken,
@@ -89,8 +92,8 @@ impl Host {
             desk,
             changed: watch::Sender::new(0),
             seats: Mutex::default(),
-            left: tokio::sync::Notify::new(),
-            cordoned: AtomicBool::new(false),
+            stance: Mutex::default(),
+            repositories: Mutex::default(),
             image_missing: AtomicBool::new(options.needs_image && options.image.is_none()),
             tracker: tracker.clone(),
             stop: stop.clone(),
@@ -128,7 +131,11 @@ impl Host {
         }
         let taken = seats.values().fold(Resources::default(), |sum, s| sum.plus(&s.request));
         let free = self.shared.options.allocatable.minus(&taken);
-        if self.shared.cordoned.load(Ordering::Relaxed) {
+        let stance = *self.shared.stance();
+        if stance.drain.is_some() {
+            return Err("is draining".to_owned());
+        }
+        if stance.cordoned {
             return Err("is cordoned".to_owned());
         }
         if let Some((what, want, have)) = free.lacks(&spec.request) {
@@ -160,39 +167,24 @@ impl Host {
 
     /// This machine as placement sees it.
     pub(crate) fn candidate(&self) -> Candidate {
-        let o = &self.shared.options;
+        let (o, stance) = (&self.shared.options, *self.shared.stance());
         Candidate {
-            cordoned: self.shared.cordoned.load(Ordering::Relaxed),
+            cordoned: stance.cordoned,
+            draining: stance.drain.is_some(),
             allocatable: o.allocatable,
             free: self.free(),
             tags: o.tags.clone(),
             adapters: o.adapters.keys().cloned().collect(),
             providers: o.providers.clone(),
             image: !self.shared.image_missing.load(Ordering::Relaxed),
+            repositories: self.shared.repositories().iter().cloned().collect(),
             ..Candidate::new(self.shared.node, &o.name)
         }
-    }
-
-    /// No new work from now on, or new work again.
-    pub(crate) fn cordon(&self, cordoned: bool) {
-        self.shared.cordoned.store(cordoned, Ordering::Relaxed);
-        self.shared.changed.send_modify(|n| *n += 1);
     }
 
     /// Attempts that run here.
     pub(crate) fn fences(&self) -> Vec<Fence> {
         self.seats().keys().cloned().collect()
-    }
-
-    /// Waits until nothing runs here.
-    pub(crate) async fn empty(&self) {
-        loop {
-            let left = self.shared.left.notified();
-            if self.seats().is_empty() {
-                return;
-            }
-            left.await;
-        }
     }
 
     /// Who owns the task of an attempt that runs here.
@@ -218,6 +210,10 @@ impl Host {
             executor: isolation.name,
             isolation_missing: isolation.missing,
             cordoned: c.cordoned,
+            draining: c.draining,
+            taints: c.taints,
+            classes: c.classes,
+            repositories: c.repositories,
             running: u64::try_from(self.seats().len()).unwrap_or(u64::MAX),
         }
     }

@@ -200,6 +200,9 @@ fn node_view(id: NodeId, n: &Neighbour) -> NodeView {
         executor: ad.executor,
         isolation_missing: ad.isolation_missing,
         cordoned: ad.cordoned,
+        draining: ad.draining,
+        taints: ad.taints,
+        running: ad.running,
         observed_at: n.heard_at,
     }
 }

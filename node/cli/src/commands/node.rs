@@ -1,9 +1,12 @@
 //! `ikigai node …`
 
+mod drain;
+
+pub(crate) use drain::until_empty;
+
 use crate::args::Dry;
 use crate::completion::nodes;
 use crate::env::Env;
-use crate::human::Span;
 use crate::run::Outcome;
 use crate::views;
 use clap::{Args, Subcommand};
@@ -19,7 +22,7 @@ pub(crate) enum Node {
     Show(Show),
     Cordon(Cordon),
     Uncordon(Uncordon),
-    Drain(Drain),
+    Drain(drain::Drain),
     Remove(super::remove::Remove),
 }
 
@@ -59,22 +62,6 @@ pub(crate) struct Uncordon {
     dry: Dry,
 }
 
-/// Cordons a node and places its running tasks again
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Work that is not pushed is saved first.\n\nExample:\n  ikigai node drain server --grace 60s"
-)]
-pub(crate) struct Drain {
-    /// Its name or the beginning of its id
-    #[arg(add = ArgValueCandidates::new(nodes))]
-    node: String,
-    /// How long each agent gets to end by itself
-    #[arg(long, value_name = "TIME", default_value = "30s")]
-    grace: Span,
-    #[command(flatten)]
-    dry: Dry,
-}
-
 impl Node {
     pub(crate) async fn run(self, env: &Env) -> Outcome {
         match self {
@@ -83,10 +70,7 @@ impl Node {
             Self::Cordon(c) => steer(env, &c.node, NodeCommand::Cordon, c.dry).await,
             Self::Uncordon(c) => steer(env, &c.node, NodeCommand::Uncordon, c.dry).await,
             Self::Remove(c) => c.run(env).await,
-            Self::Drain(c) => {
-                let grace = c.grace.0.as_secs();
-                steer(env, &c.node, NodeCommand::Drain { grace }, c.dry).await
-            }
+            Self::Drain(c) => c.run(env).await,
         }
     }
 }

@@ -33,6 +33,8 @@ pub enum Reason {
     Lost,
     /// Someone took it off its node.
     Evicted,
+    /// Its node was emptied.
+    Drained,
     /// A person ended it.
     Stopped,
 }
@@ -54,6 +56,7 @@ impl Reason {
             Self::Conflict => "conflict",
             Self::Lost => "lost",
             Self::Evicted => "evicted",
+            Self::Drained => "drained",
             Self::Stopped => "stopped",
         }
     }
@@ -71,7 +74,7 @@ impl Reason {
             | Self::CheckFailed
             | Self::Conflict => Blame::Agent,
             Self::Host | Self::Lost => Blame::Machine,
-            Self::Quota | Self::Evicted => Blame::Nobody,
+            Self::Quota | Self::Evicted | Self::Drained => Blame::Nobody,
             Self::Policy | Self::Stopped => Blame::Final,
         }
     }
@@ -99,7 +102,7 @@ pub struct Policy {
     pub backoff: Duration,
     /// The longest back-off.
     pub backoff_max: Duration,
-    /// Pause before an attempt that follows from feedback (checks, conflict, eviction).
+    /// Pause before an attempt that follows from feedback or a move (checks, conflict, eviction, drain).
     pub continuation: Duration,
     /// Machine faults a task may meet.
     pub machine_faults: u32,
@@ -124,7 +127,9 @@ impl Policy {
     /// How long to wait before the attempt after the `faults`-th fault, the last of which was `reason`.
     pub fn delay(&self, reason: Reason, faults: u32) -> Duration {
         match reason {
-            Reason::CheckFailed | Reason::Conflict | Reason::Evicted | Reason::Quota => self.continuation,
+            Reason::CheckFailed | Reason::Conflict | Reason::Evicted | Reason::Drained | Reason::Quota => {
+                self.continuation
+            }
             _ => self.doubled(faults),
         }
     }

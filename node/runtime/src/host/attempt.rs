@@ -92,7 +92,6 @@ impl Run {
                 () = self.all() => {}
             }
             self.shared.seats().remove(self.fence());
-            self.shared.left.notify_waiters();
             self.shared.changed.send_modify(|n| *n += 1);
             self.shared.desk.freed().await;
         }
@@ -122,6 +121,7 @@ impl Run {
         }
         self.keep_note().await?;
         self.fetch_base().await?;
+        self.shared.has_objects(&self.note.spec.project).await?;
         if self.again && self.note.workload.is_some() && !self.is_there().await? {
             return Err(PortError::Refused("its workload vanished while the node was away".to_owned()));
         }

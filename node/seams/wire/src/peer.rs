@@ -11,8 +11,8 @@ pub use token::{Token, TokenError};
 use ikigai_enrolment::StatementId;
 use ikigai_task::{Reason, TaskSpec};
 use ikigai_types::{
-    Change, CheckResult, Commit, Epoch, Fence, Lease, Limits, NodeId, ProjectId, Resources, Tags, Timestamp,
-    Usage, WorkloadId,
+    Change, CheckResult, ClassSlots, Commit, Epoch, Fence, Lease, Limits, NodeId, ProjectId, Resources, Tags,
+    Taint, Timestamp, Usage, WorkloadId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -246,7 +246,19 @@ pub struct Advertisement {
     /// No new work.
     #[serde(default)]
     pub cordoned: bool,
-    /// Attempts of each class that run there.
+    /// No new work, and what runs there is ended and placed elsewhere.
+    #[serde(default)]
+    pub draining: bool,
+    /// What keeps work off it.
+    #[serde(default)]
+    pub taints: Vec<Taint>,
+    /// Its slots by class of work.
+    #[serde(default)]
+    pub classes: ClassSlots,
+    /// Projects whose objects it has, the newest of them.
+    #[serde(default)]
+    pub repositories: Vec<ProjectId>,
+    /// Attempts that run there, or whose result their owner has not taken yet.
     #[serde(default)]
     pub running: u64,
 }

@@ -5,6 +5,7 @@ use ikigai_ports::NodeHandle as _;
 use ikigai_remote::RemoteNode;
 use ikigai_wire::api::{Filter, NodeCommand, Problem};
 use std::process::Stdio;
+use std::time::Duration;
 
 /// Leaves nothing but caches.
 pub(super) async fn all(place: &Place) -> Result<(), Problem> {
@@ -21,7 +22,8 @@ pub(super) async fn all(place: &Place) -> Result<(), Problem> {
 async fn stop_node(place: &Place) -> Result<(), Problem> {
     let handle = RemoteNode::unix(place.home().join("ikigai.sock"));
     let Ok(snapshot) = handle.snapshot(Filter::default()).await else { return Ok(()) };
-    handle.steer(&snapshot.node, NodeCommand::Drain { grace: 1 }).await?;
+    handle.steer(&snapshot.node, NodeCommand::Drain { grace: 0 }).await?;
+    crate::commands::node::until_empty(&handle, snapshot.node, Duration::ZERO).await?;
     let program = std::env::current_exe().map_err(|e| failed("find this program", e))?;
     let mut down = tokio::process::Command::new(program);
     down.args(["down", "--timeout", "60s"]).env("IKIGAI_HOME", place.home());

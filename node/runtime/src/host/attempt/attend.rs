@@ -143,21 +143,29 @@ impl Run {
     }
 
     async fn tick(&mut self, id: &WorkloadId, ticks: u32, disk: u64) {
-        if self.note.delivered || self.stopped.is_some() {
+        if self.stopped.is_some() {
             return;
         }
         let now = self.shared.parts.clock.now();
-        let breach = self.watch.breach(disk, now).or_else(|| self.lease_over(now));
-        if let Some(breach) = breach {
+        // One whose result was taken stays for its editor only: it has nothing to lose but its place.
+        let limits = if self.note.delivered { None } else { self.passed(disk, now) };
+        if let Some(breach) = limits.or_else(|| self.shared.drained(now)) {
             tracing::warn!(reason = breach.reason.name(), detail = breach.detail, "ends the agent");
             self.stopped = Some(breach);
             super::log_failure("stop", self.shared.parts.executor.stop(id, GRACE).await);
+            return;
+        }
+        if self.note.delivered {
             return;
         }
         let every = (self.note.lease_ms / 3000).max(1);
         if u64::from(ticks) % every == 0 {
             self.heartbeat().await;
         }
+    }
+
+    fn passed(&mut self, disk: u64, now: ikigai_types::Timestamp) -> Option<Breach> {
+        self.watch.breach(disk, now).or_else(|| self.lease_over(now))
     }
 
     fn lease_over(&self, now: ikigai_types::Timestamp) -> Option<Breach> {

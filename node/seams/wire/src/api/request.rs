@@ -136,9 +136,10 @@ pub enum NodeCommand {
     Cordon,
     /// Undo `cordon`.
     Uncordon,
-    /// Cordon it and evict every attempt it runs.
+    /// Cordon it, and when the grace is over end what still runs there: its tasks are placed elsewhere and the
+    /// attempts count as nobody's fault. Answered when it is durable, not when the node is empty.
     Drain {
-        /// Seconds each agent gets to end by itself.
+        /// Seconds that agents may still run.
         #[serde(default, rename = "graceSeconds")]
         grace: u64,
     },

@@ -100,6 +100,15 @@ pub struct NodeView {
     pub isolation_missing: Vec<String>,
     /// No new work.
     pub cordoned: bool,
+    /// No new work, and what runs there is ended and placed elsewhere.
+    #[serde(default)]
+    pub draining: bool,
+    /// What keeps work off it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taints: Vec<ikigai_types::Taint>,
+    /// Attempts that run there, or whose result their owner has not taken yet.
+    #[serde(default)]
+    pub running: u64,
     /// When this was true.
     pub observed_at: Timestamp,
 }

@@ -113,6 +113,7 @@ impl State {
             return Err(Problem::new(Code::NotFound, "there is no such node", "run: ikigai node ls"));
         };
         view.cordoned = *command != NodeCommand::Uncordon;
+        view.draining = matches!(command, NodeCommand::Drain { .. });
         self.asked.push(format!("{} {command:?}", view.name));
         Ok(view.clone())
     }

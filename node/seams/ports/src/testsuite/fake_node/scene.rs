@@ -32,6 +32,9 @@ pub(super) fn node(name: &str, key: u8, now: Timestamp) -> NodeView {
         executor: "docker".into(),
         isolation_missing: Vec::new(),
         cordoned: false,
+        draining: false,
+        taints: Vec::new(),
+        running: 0,
         observed_at: now,
     }
 }
