@@ -162,6 +162,10 @@ pub fn advertisement() -> Advertisement {
         executor: "docker".to_owned(),
         isolation_missing: Vec::new(),
         cordoned: false,
+        draining: false,
+        taints: vec!["spot:prefer-no-schedule".parse().unwrap()],
+        classes: ikigai_types::ClassSlots::standard(4),
+        repositories: Vec::new(),
         running: 3,
     }
 }
