@@ -206,7 +206,10 @@ impl Driver {
         // What was allowed when the connection was let in may have changed since.
         let role = self.roles.of(peer).map(|(role, _)| role);
         match self.table.all().into_iter().find(|c| c.id == id) {
-            Some(conn) if Some(conn.role) == role => self.settle(peer),
+            Some(conn) if Some(conn.role) == role => {
+                self.settle(peer);
+                self.reached(&conn, endpoint);
+            }
             Some(conn) => self.close(&conn, "not allowed any more"),
             None => {
                 self.swarm.close_connection(id);
@@ -257,7 +260,11 @@ impl Driver {
                 }
                 self.tell_addresses();
             }
-            SwarmEvent::NewListenAddr { .. } | SwarmEvent::ExpiredListenAddr { .. } => self.tell_addresses(),
+            SwarmEvent::NewListenAddr { .. } => self.tell_addresses(),
+            SwarmEvent::ExpiredListenAddr { address, .. } => {
+                self.swarm.remove_external_address(&address);
+                self.tell_addresses();
+            }
             _ => {}
         }
     }

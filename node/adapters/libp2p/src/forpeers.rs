@@ -5,11 +5,11 @@ use either::Either;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent,
-    ToSwarm, dummy,
+    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler, THandler, THandlerInEvent,
+    THandlerOutEvent, ToSwarm, dummy,
 };
 use libp2p::{Multiaddr, PeerId};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -19,11 +19,26 @@ pub struct ForPeers<B> {
     roles: Arc<Roles>,
     /// Connections that `inner` does not know.
     hidden: HashSet<ConnectionId>,
+    /// Those that it does.
+    shown: HashMap<ConnectionId, PeerId>,
 }
 
 impl<B> ForPeers<B> {
     pub fn new(inner: B, roles: Arc<Roles>) -> Self {
-        Self { inner, roles, hidden: HashSet::new() }
+        Self { inner, roles, hidden: HashSet::new(), shown: HashMap::new() }
+    }
+
+    /// An event for any of a peer's connections goes to one with a handler of `inner`, when some are without: a
+    /// guest that was enrolled has both kinds for a moment.
+    fn aim<E, F>(&self, mut event: ToSwarm<E, F>) -> Option<ToSwarm<E, F>> {
+        if let ToSwarm::NotifyHandler { peer_id, handler, .. } = &mut event
+            && matches!(handler, NotifyHandler::Any)
+            && !self.hidden.is_empty()
+        {
+            let (id, _) = self.shown.iter().find(|(_, peer)| *peer == peer_id)?;
+            *handler = NotifyHandler::One(*id);
+        }
+        Some(event)
     }
 
     fn is_peer(&self, peer: &PeerId) -> bool {
@@ -97,6 +112,15 @@ impl<B: NetworkBehaviour> NetworkBehaviour for ForPeers<B> {
             }
             return;
         }
+        match &event {
+            FromSwarm::ConnectionEstablished(e) => {
+                self.shown.insert(e.connection_id, e.peer_id);
+            }
+            FromSwarm::ConnectionClosed(e) => {
+                self.shown.remove(&e.connection_id);
+            }
+            _ => {}
+        }
         self.inner.on_swarm_event(event);
     }
 
@@ -108,6 +132,11 @@ impl<B: NetworkBehaviour> NetworkBehaviour for ForPeers<B> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
-        self.inner.poll(cx).map(|event| event.map_in(Either::Left))
+        loop {
+            let event = std::task::ready!(self.inner.poll(cx));
+            if let Some(event) = self.aim(event) {
+                return Poll::Ready(event.map_in(Either::Left));
+            }
+        }
     }
 }

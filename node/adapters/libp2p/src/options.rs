@@ -91,3 +91,5 @@ pub(crate) const FRAMES_IN_ALL: usize = 1_024;
 pub(crate) const ADDRESSES: usize = 16;
 /// Addresses of one peer that were learned from the network.
 pub(crate) const LEARNED: usize = 8;
+/// Addresses of this node that peers reached it at, as those who relay through it are told.
+pub(crate) const REACHED: usize = 16;

@@ -155,5 +155,9 @@ fn relay_for(me: PeerId) -> relay::Behaviour {
         circuit_src_rate_limiters: Vec::new(),
         ..relay::Config::default()
     };
-    relay::Behaviour::new(me, config)
+    let mut behaviour = relay::Behaviour::new(me, config);
+    // Said before there is a connection: by itself it would decide later, tell that to relayed connections too and
+    // panic, as they have no handler of it. Who has never been reached offers this to nobody who takes it.
+    behaviour.set_status(Some(relay::Status::Enable));
+    behaviour
 }

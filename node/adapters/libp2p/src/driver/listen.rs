@@ -1,10 +1,14 @@
 //! Where the node listens, and what it tells of that.
 
 use super::{Driver, MOMENT};
-use crate::address::{is_loopback, is_relayed, without_peer};
+use crate::address::{is_dialable, is_loopback, is_relayed, without_peer};
+use crate::options::REACHED;
+use crate::roles::Role;
+use crate::table::Conn;
 use futures::StreamExt;
 use ikigai_ports::{PortError, PortResult};
 use libp2p::Multiaddr;
+use libp2p::core::ConnectedPoint;
 use libp2p::core::transport::ListenerId;
 use libp2p::swarm::SwarmEvent;
 use std::collections::HashSet;
@@ -49,6 +53,16 @@ impl Driver {
                 Ok(listener) => self.state.relays.asked(listener, relay),
                 Err(error) => tracing::debug!(%relay, %error, "no place with a relay"),
             }
+        }
+    }
+
+    /// A node that a peer reached directly offers to relay: it is told what is passed on as the address of a
+    /// place with it, and without one libp2p's relay takes nobody.
+    pub(super) fn reached(&mut self, conn: &Conn, endpoint: &ConnectedPoint) {
+        let ConnectedPoint::Listener { local_addr, .. } = endpoint else { return };
+        let known = self.swarm.external_addresses().count();
+        if conn.role == Role::Peer && is_dialable(local_addr) && !conn.relayed && known < REACHED {
+            self.swarm.add_external_address(local_addr.clone());
         }
     }
 

@@ -4,6 +4,7 @@ mod conformance;
 mod cut;
 mod links;
 mod proxy;
+mod relay;
 
 use ikigai_libp2p::{Libp2pMesh, MeshOptions};
 use ikigai_ports::mesh::{Allowed, Lane, Mesh};
@@ -19,8 +20,12 @@ const SOON: Duration = Duration::from_secs(10);
 
 /// A node that knows nobody.
 async fn start(seed: u8, listen: &[&str]) -> Libp2pMesh {
+    with_options(seed, listen, false).await
+}
+
+async fn with_options(seed: u8, listen: &[&str], relay: bool) -> Libp2pMesh {
     let listen = listen.iter().map(|&s| s.to_owned()).collect();
-    Libp2pMesh::start(MeshOptions { seed: [seed; 32], listen, mdns: false, relay: false }).await.unwrap()
+    Libp2pMesh::start(MeshOptions { seed: [seed; 32], listen, mdns: false, relay }).await.unwrap()
 }
 
 /// `me` lets `peers` link, and finds them where they listen.
