@@ -10,18 +10,18 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 /// Time between two dials while a peer is away. Dials overlap, as one that lost its first packet may take long:
-/// a link that returns is found within this.
-const RETRY: Duration = Duration::from_millis(1_250);
+/// a link that returns is found within this, and works within two seconds on a machine that is busy too.
+const RETRY: Duration = Duration::from_secs(1);
 /// Time between the first two dials.
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 /// The same after [`PATIENCE`] failures; a caller who asks for the peer still has it dialled at once.
 const RETRY_LATE: Duration = Duration::from_secs(5);
-const PATIENCE: u32 = 500;
+const PATIENCE: u32 = 625;
 /// After so many failures relays are tried too.
 const DIRECT_FIRST: u32 = 2;
 /// Time between tries to reach directly whom a relay reaches.
 const DIRECT_AGAIN: Duration = Duration::from_secs(30);
-/// Dials of one peer under way at once; with [`RETRY`], longer than a handshake may take.
+/// Dials of one peer under way at once; with [`RETRY`], as long as a handshake may take.
 const OVERLAP: usize = 5;
 /// A link that lived shorter was no success.
 const PROVEN: Duration = Duration::from_secs(3);
