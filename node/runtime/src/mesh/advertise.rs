@@ -16,13 +16,14 @@ pub(crate) fn encode(ad: &Advertisement) -> Vec<u8> {
     serde_json::to_vec(ad).expect("invariant: advertisements serialize")
 }
 
-/// What a peer says of itself, cleaned: it is shown to people. `None` when it cannot be read, or lies about
-/// what any machine can have.
+/// What a peer says of itself, cleaned: it is shown to people. `None` when it cannot be read, or has
+/// more left than there is.
 pub(crate) fn decode(bytes: &[u8]) -> Option<Advertisement> {
     let mut ad: Advertisement = serde_json::from_slice(bytes).ok()?;
     ad.name = clean(&ad.name, 64);
     ad.version = clean(&ad.version, 32);
-    if ad.name.is_empty() || !ad.allocatable.covers(&ad.free) || !ad.capacity.covers(&ad.allocatable) {
+    // What tasks may use can be more than the machine has: whoever configured it may have overcommitted it.
+    if ad.name.is_empty() || !ad.allocatable.covers(&ad.free) {
         return None;
     }
     Some(ad)

@@ -135,6 +135,10 @@ impl Driver {
         self.enrolled = now;
         for node in fresh {
             self.input(Input::PeerAllowed(node)).await;
+            // Its link may have been seen before it was known to be allowed.
+            if self.linked.contains(&node) {
+                self.input(Input::LinkUp(node)).await;
+            }
         }
         for node in gone {
             self.input(Input::PeerRevoked(node)).await;
