@@ -44,7 +44,7 @@ async fn frozen_link(listen: &str, seeds: (u8, u8), cut: Duration, busy: bool) {
     // A call in between fails in time.
     let began = Instant::now();
     assert!(call(&a, b.id()).await.is_err());
-    assert!(began.elapsed() < Duration::from_millis(3_500), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     tokio::time::sleep(cut.saturating_sub(start.elapsed())).await;
     proxy.freeze(false);
     let back = Instant::now();

@@ -13,8 +13,8 @@ use tokio::time::{Instant, timeout};
 const SOON: Duration = Duration::from_secs(10);
 /// What must not happen is waited for this long.
 const WHILE: Duration = Duration::from_millis(700);
-/// What the port allows `open`, and a little for a busy machine.
-const OPEN: Duration = Duration::from_millis(3_500);
+/// What the port allows `open`, and some for a machine that is busy with other things.
+const OPEN: Duration = Duration::from_secs(5);
 
 type Node = Arc<dyn Mesh>;
 
