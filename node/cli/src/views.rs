@@ -58,7 +58,8 @@ fn tokens(task: &TaskView) -> String {
 }
 
 /// The name of the node of the newest attempt.
-fn node_name(task: &TaskView) -> String {
+/// The node that has a task, or had it last.
+pub(crate) fn node_name(task: &TaskView) -> String {
     let Some(attempt) = task.attempts.last() else { return String::new() };
     let row = attempt.placement.iter().find(|p| p.node == attempt.node);
     row.map_or_else(|| attempt.node.short(), |p| p.name.clone())

@@ -2,29 +2,41 @@
 
 mod clean;
 mod follow;
+mod lab;
+mod machine;
 mod node;
 mod programs;
 mod project;
 mod report;
 mod seed;
+mod trouble;
 
 use crate::env::Env;
 use crate::run::Outcome;
 use clap::Args;
 use ikigai_wire::api::{Code, Problem};
+use machine::Machine;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use trouble::Trouble;
 
+/// The most nodes of a demo.
+const MOST_NODES: usize = 5;
 /// Steps that are shown.
 const STEPS: u32 = 6;
 
-/// Runs a small feature from its spec to merged patches, on this machine alone
+/// Runs a small feature from its spec to merged patches, on this machine alone or on several nodes
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ikigai demo\n  ikigai demo --keep 0\n  ikigai demo --clean")]
+#[command(
+    after_help = "Example:\n  ikigai demo\n  ikigai demo --keep 0\n  ikigai demo --nodes 3\n  ikigai demo --clean"
+)]
 pub(crate) struct Demo {
     /// 1 keeps the node and one agent for you to look at; 0 removes everything it made
     #[arg(long, value_name = "0|1", env = "KEEP", default_value = "1", value_parser = ["0", "1"])]
     keep: String,
+    /// Nodes, each in a network namespace of its own; one is killed while it works, another frozen
+    #[arg(long, value_name = "N", env = "NODES", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=MOST_NODES as i64))]
+    nodes: u8,
     /// Only remove what an earlier demo left
     #[arg(long)]
     clean: bool,
@@ -94,6 +106,9 @@ impl Demo {
 
     async fn all(&self, place: &Place) -> Outcome {
         let programs = programs::find()?;
+        if self.nodes > 1 {
+            lab::check()?;
+        }
         let mut progress = Progress { started: Instant::now(), step: 0 };
         eprintln!("The demo takes one to two minutes. It needs no account and no key.");
         let model = node::model();
@@ -104,7 +119,23 @@ impl Demo {
         progress.step("a second Radicle node, to see what the first one publishes");
         let seed = seed::start(place, &programs).await?;
         progress.step("this machine becomes a node");
-        let node = node::start(place, &programs, &seed, &model).await?;
+        let count = usize::from(self.nodes);
+        let links = (count > 1).then(|| lab::address(1));
+        if count > 1 {
+            lab::make(count).await?;
+        }
+        let node = node::start(place, &programs, &seed, &model, links).await?;
+        let mut machines = Vec::new();
+        for number in 2..=count {
+            let machine = Machine::start(place, &programs, &model, number).await?;
+            machine.join(&node.invite().await?).await?;
+            machines.push(machine);
+        }
+        if count > 1 {
+            node.until_all_are_there(count).await?;
+            node.typed(&["node", "ls"]).await?;
+        }
+        let mut trouble = Trouble::plan(&machines);
 
         progress.step("the plan: waves, a node for each task with the reason, and what checks it");
         node.typed(&["plan"]).await?;
@@ -112,10 +143,11 @@ impl Demo {
         node.typed(&["task", "new", "T009", "--linger", "2h"]).await?;
         node.typed(&["task", "new"]).await?;
         seed.follow(&node).await?;
-        follow::until_done(&node, &progress).await?;
+        follow::until_done(&node, &progress, &mut trouble).await?;
 
         progress.step("what came of it");
-        report::show(place, &node, &seed, &progress, self.keep == "1").await?;
+        let told = (count > 1).then_some(&trouble);
+        report::show(place, &node, &seed, &progress, (self.keep == "1", told)).await?;
         Ok(0)
     }
 }

@@ -1,9 +1,10 @@
 //! Removing everything a demo made: node, containers, second Radicle node, folders.
 
-use super::{Place, failed, seed};
+use super::{Place, failed, lab, machine, seed};
 use ikigai_ports::NodeHandle as _;
-use ikigai_remote::RemoteNode;
 use ikigai_wire::api::{Filter, NodeCommand, Problem};
+use rustix::process::Signal;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -12,21 +13,29 @@ pub(super) async fn all(place: &Place) -> Result<(), Problem> {
     if !place.root.exists() {
         return Ok(());
     }
-    stop_node(place).await?;
+    stop_node(&place.home()).await?;
+    for (number, home) in machine::homes(place) {
+        // One that is frozen or gone still has containers: only it knows them.
+        if machine::signal_to(&home, Signal::CONT).await.is_err() {
+            machine::up(number, &home).await?;
+        }
+        stop_node(&home).await?;
+    }
+    lab::remove().await;
     seed::stop(&place.seed()).await;
     seed::stop(&place.home().join("radicle")).await;
     std::fs::remove_dir_all(&place.root).map_err(|e| failed("remove the demo's folder", e))
 }
 
 /// Takes every agent off the node, so that no container is left, then the node itself.
-async fn stop_node(place: &Place) -> Result<(), Problem> {
-    let handle = RemoteNode::unix(place.home().join("ikigai.sock"));
+async fn stop_node(home: &Path) -> Result<(), Problem> {
+    let handle = machine::handle(home);
     let Ok(snapshot) = handle.snapshot(Filter::default()).await else { return Ok(()) };
     handle.steer(&snapshot.node, NodeCommand::Drain { grace: 0 }).await?;
     crate::commands::node::until_empty(&handle, snapshot.node, Duration::ZERO).await?;
     let program = std::env::current_exe().map_err(|e| failed("find this program", e))?;
     let mut down = tokio::process::Command::new(program);
-    down.args(["down", "--timeout", "60s"]).env("IKIGAI_HOME", place.home());
+    down.args(["down", "--timeout", "60s"]).env("IKIGAI_HOME", home);
     let status = down.stdout(Stdio::null()).stderr(Stdio::null()).status().await;
     match status.map_err(|e| failed("stop the demo's node", e))? {
         status if status.success() => Ok(()),

@@ -1,6 +1,7 @@
 //! While agents work: one line for each thing worth seeing, and a person's part played by the demo.
 
 use super::node::DemoNode;
+use super::trouble::Trouble;
 use super::{Progress, failed};
 use futures::StreamExt as _;
 use ikigai_ports::NodeHandle as _;
@@ -11,12 +12,16 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(1800);
 
 /// Accepts what is verified until there is nothing left that goes on by itself.
-pub(super) async fn until_done(node: &DemoNode, progress: &Progress) -> Result<(), Problem> {
-    let followed = tokio::time::timeout(LIMIT, follow(node, progress)).await;
+pub(super) async fn until_done(
+    node: &DemoNode,
+    progress: &Progress,
+    trouble: &mut Trouble,
+) -> Result<(), Problem> {
+    let followed = tokio::time::timeout(LIMIT, follow(node, progress, trouble)).await;
     followed.unwrap_or_else(|_| Err(failed("the demo", "is not done after half an hour")))
 }
 
-async fn follow(node: &DemoNode, progress: &Progress) -> Result<(), Problem> {
+async fn follow(node: &DemoNode, progress: &Progress, trouble: &mut Trouble) -> Result<(), Problem> {
     let mut events = node.handle.events(None).await?;
     eprintln!();
     while let Some(event) = events.next().await {
@@ -27,14 +32,13 @@ async fn follow(node: &DemoNode, progress: &Progress) -> Result<(), Problem> {
         if event.what == "verified" && event.text.starts_with("VERIFIED") {
             accept(node, &event, progress).await?;
         }
-        if matches!(event.what.as_str(), "verified" | "ticked" | "failed") {
-            let tasks = node.tasks().await?;
-            if event.what == "ticked" {
-                progress.line(&remaining(&tasks, progress));
-            }
-            if tasks.iter().all(is_done) {
-                return Ok(());
-            }
+        let tasks = node.tasks().await?;
+        trouble.on(&event, &tasks, progress).await?;
+        if event.what == "ticked" {
+            progress.line(&remaining(&tasks, progress));
+        }
+        if tasks.iter().all(is_done) && trouble.is_over() {
+            return Ok(());
         }
     }
     Err(failed("the demo", "the node ended"))

@@ -69,23 +69,43 @@ pub(super) struct DemoNode {
     pub(super) handle: RemoteNode,
 }
 
+/// What every node of the demo is configured to be; `links` is where it listens for others, if it does.
+pub(super) fn config(
+    place: &Place,
+    programs: &Programs,
+    model: &Model,
+    (name, links): (&str, Option<String>),
+) -> Result<String, Problem> {
+    let http = if is_free(7420) { 7420 } else { free_port()? };
+    let listen: Vec<String> = links.into_iter().flat_map(listens).collect();
+    // Short, so that a node that is gone is noticed while somebody watches.
+    let lease = if listen.is_empty() { "" } else { "lease_secs = 6\n" };
+    Ok(format!(
+        "[node]\nname = {name:?}\nbackoff_ms = 1000\n{lease}\n[http]\nlisten = \"127.0.0.1:{http}\"\n\n\
+         [mesh]\nlisten = {listen:?}\nmdns = false\n\n[executor]\nbackend = \"docker\"\nimage = {:?}\n\n{}\n",
+        programs.image,
+        model.config(place),
+    ))
+}
+
+fn listens(address: String) -> [String; 2] {
+    [format!("/ip4/{address}/tcp/7421"), format!("/ip4/{address}/udp/7421/quic-v1")]
+}
+
 /// Configures and starts it.
 pub(super) async fn start(
     place: &Place,
     programs: &Programs,
     seed: &Seed,
     model: &Model,
+    links: Option<String>,
 ) -> Result<DemoNode, Problem> {
-    let listen = if is_free(7420) { 7420 } else { free_port()? };
     let text = format!(
-        "[node]\nname = \"demo\"\nbackoff_ms = 1000\n\n[http]\nlisten = \"127.0.0.1:{listen}\"\n\n\
-         [executor]\nbackend = \"docker\"\nimage = {:?}\n\n\
-         [forge]\nbackend = \"radicle\"\nradicle_bin = {:?}\nlisten = \"127.0.0.1:{}\"\nconnect = [{:?}]\n\n{}",
-        programs.image,
+        "{}[forge]\nbackend = \"radicle\"\nradicle_bin = {:?}\nlisten = \"127.0.0.1:{}\"\nconnect = [{:?}]\n",
+        config(place, programs, model, ("demo", links))?,
         programs.radicle,
         free_port()?,
         seed.address,
-        model.config(place),
     );
     std::fs::write(place.config(), text).map_err(|e| failed("write the configuration", e))?;
     let node = DemoNode {
@@ -118,6 +138,29 @@ impl DemoNode {
             return Ok(());
         }
         Err(failed(&format!("ikigai {}", args.join(" ")), status))
+    }
+
+    /// A one-time token for another node, asked for as a person would.
+    pub(super) async fn invite(&self) -> Result<String, Problem> {
+        eprintln!("\n  $ ikigai invite");
+        let program = std::env::current_exe().map_err(|e| failed("find this program", e))?;
+        let home = self.home.display().to_string();
+        run(&program, &["invite", "-q", "-o", "name"], &self.project, &[("IKIGAI_HOME", &home)]).await
+    }
+
+    /// Waits until it sees all `count` nodes.
+    pub(super) async fn until_all_are_there(&self, count: usize) -> Result<(), Problem> {
+        let there = async {
+            loop {
+                let nodes = self.handle.snapshot(ikigai_wire::api::Filter::default()).await?.nodes;
+                if nodes.iter().filter(|n| n.liveness == "alive").count() >= count {
+                    return Ok(());
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        };
+        let late = |_| Err(failed("the mesh", "its nodes do not see each other"));
+        tokio::time::timeout(std::time::Duration::from_secs(30), there).await.unwrap_or_else(late)
     }
 
     async fn rad(&self, args: &[&str]) -> Result<String, Problem> {

@@ -3,6 +3,7 @@
 use super::node::DemoNode;
 use super::project::FEATURE;
 use super::seed::Seed;
+use super::trouble::Trouble;
 use super::{Place, Progress};
 use crate::human;
 use ikigai_ports::NodeHandle as _;
@@ -14,7 +15,7 @@ pub(super) async fn show(
     node: &DemoNode,
     seed: &Seed,
     progress: &Progress,
-    kept: bool,
+    (kept, trouble): (bool, Option<&Trouble>),
 ) -> Result<(), Problem> {
     let tasks = node.tasks().await?;
     println!();
@@ -29,6 +30,9 @@ pub(super) async fn show(
     println!("{ticked} of {} boxes in {} are ticked.", tasks.len(), file.display());
     println!("{} patches of {rid} are seen by the second Radicle node.", seed.patches(&rid).await?);
     retried(&tasks);
+    for line in trouble.map(Trouble::told).unwrap_or_default() {
+        println!("{line}");
+    }
     println!("It took {} s.", progress.started.elapsed().as_secs());
     if kept {
         next(place, node, &tasks).await?;
@@ -52,7 +56,7 @@ fn table(tasks: &[TaskView]) -> Vec<String> {
         let id = patch.and_then(|p| p.id.as_ref()).map_or("-", |p| p.as_str());
         rows.push(vec![
             task.short.clone(),
-            "demo".to_owned(),
+            crate::views::node_name(task),
             task.attempts.len().to_string(),
             format!("{ran} s"),
             human::count(task.usage.input_tokens + task.usage.output_tokens),
