@@ -19,7 +19,7 @@ required := IKIGAI_REQUIRE_DOCKER=1 IKIGAI_REQUIRE_RADICLE=1 IKIGAI_REQUIRE_SPEC
 	IKIGAI_REQUIRE_SANDBOX=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build image node-image demo test check fmt clippy doc deny shell bench soak screenshots clean-machine
+.PHONY: help setup setup-tests build dashboard image node-image demo test check fmt clippy doc deny shell bench soak screenshots clean-machine
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -42,6 +42,9 @@ build: ## The program `ikigai` (about 5 min the first time)
 	@[[ -x $(BIN) ]] || echo "[build] compiling ikigai, about 5 min on two cores …" >&2
 	@cargo build --locked -p ikigai-cli -p ikigai-agentd
 	@echo "[build] $(BIN)" >&2
+
+dashboard: ## The files of the dashboard in the program, from its sources (needs npm)
+	@tests/setup/dashboard.sh --build
 
 image: ## The image that agents run in
 	@for part in engine base code-server agent-tools agent-image; do dockerfiles/setup/$$part.sh; done

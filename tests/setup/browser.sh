@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Makes: Debian's Chromium and the npm package playwright-core that drives it, and checks both by a picture of a page.
-# For tests and pictures of the documentation only. About 40 s the first time.
+# Makes: Debian's Chromium, the npm package playwright-core that drives it and axe-core that finds what keeps people from
+# using a page; checks browser and driver by a picture of a page. For tests and pictures of the documentation only.
+# About 40 s the first time.
 # Prints (--print): the browser, then the folder of playwright-core.
 # shellcheck source-path=SCRIPTDIR source=../../dockerfiles/setup/lib.sh
 . "$(dirname "$0")/../../dockerfiles/setup/lib.sh"
 
 version=1.65.1
+axe=4.14.1
 chromium=/usr/bin/chromium
 modules=$CACHE/staging/playwright-$version
 print_result() { printf '%s\n' "$chromium" "$modules/node_modules/playwright-core"; }
@@ -14,9 +16,10 @@ begin browser "$@"
 export_paths() {
   put_env IKIGAI_CHROMIUM "$chromium"
   put_env IKIGAI_PLAYWRIGHT "$modules/node_modules/playwright-core"
+  put_env IKIGAI_AXE "$modules/node_modules/axe-core/axe.min.js"
 }
-key=$(hash_text 1 $version)
-if is_done "$key" && [[ -x $chromium && -d $modules/node_modules/playwright-core ]]; then
+key=$(hash_text 2 $version $axe)
+if is_done "$key" && [[ -x $chromium && -f $modules/node_modules/axe-core/axe.min.js ]]; then
   export_paths
   say "browser is there"
   exit 0
@@ -25,7 +28,7 @@ fi
 say "Chromium and playwright-core $version, about 40 s …"
 need_program npm "get Node 20 or newer with npm"
 [[ -x $chromium ]] || need_packages chromium fonts-dejavu-core
-logged npm install --ignore-scripts --no-audit --no-fund --prefix "$modules" "playwright-core@$version"
+logged npm install --ignore-scripts --no-audit --no-fund --prefix "$modules" "playwright-core@$version" "axe-core@$axe"
 
 probe=$CACHE/staging/browser-probe
 rm -rf "$probe"

@@ -83,11 +83,29 @@ async function run(options, use) {
   }
 }
 
-// Opens the dashboard by its one-time link.
+// Opens the dashboard by its one-time link; answers how long that took, in ms, and how many bytes came.
 async function comeIn(page, link) {
-  await page.goto(link);
+  const response = await page.goto(link);
   await page.waitForSelector("main#page h1");
+  const firstView = Math.round(await page.evaluate(() => performance.now()));
   expect(!page.url().includes("#"), `the code is still in the address: ${page.url()}`);
+  strict(await response.headerValue("content-security-policy"));
+  const inline = await page.evaluate(() => document.querySelectorAll("script:not([src]), style, [style*=url], [onclick]").length);
+  expect(inline === 0, `${inline} inline scripts or styles`);
+  const weight = await page.evaluate(() => {
+    const came = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
+    return came.filter((entry) => !entry.name.includes("/v1/")).reduce((sum, entry) => sum + entry.encodedBodySize, 0);
+  });
+  expect(weight > 10_000, `the site weighs ${weight} bytes`);
+  return { firstView, weight };
+}
+
+// The policy lets in what the node itself serves and nothing else: no inline script, no other host, no frame around it.
+function strict(policy) {
+  const rules = new Map((policy || "").split(";").map((rule) => rule.trim().split(/\s+/)).map(([name, ...values]) => [name, values.join(" ")]));
+  const wanted = { "default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "connect-src": "'self'", "base-uri": "'none'", "form-action": "'none'", "frame-ancestors": "'none'", "require-trusted-types-for": "'script'" };
+  for (const [name, value] of Object.entries(wanted)) expect(rules.get(name) === value, `the policy says ${name} ${rules.get(name)}`);
+  expect(!/unsafe|\*|https?:/.test(policy), `the policy is open: ${policy}`);
 }
 
 // Goes to a page of the site as a click does, without loading it again.

@@ -2,7 +2,7 @@
 // editor, reviews and accepts, sends the rest from the plan, rejects with a reason, takes the node out of work and
 // back, and is told when the node is away.
 //
-// usage: node day.cjs <link> <link that was used>
+// usage: node day.cjs <link>
 // Says `{"step":"away"}` when the node may be killed and `{"step":"back"}` when it may be started again, then one line
 // with what it saw; exits 0 when all of it holds.
 "use strict";
@@ -11,13 +11,15 @@ const { comeIn, expect, fitsWidth, go, run, serious } = require("./browser.cjs")
 
 const [, , link] = process.argv;
 const LONG = 120_000;
+const WEIGHT = 250 * 1024;
 const step = (name) => console.log(JSON.stringify({ step: name }));
 
 run({}, async (page, context) => {
   page.setDefaultTimeout(30_000);
   const loads = [];
   page.on("load", () => loads.push(page.url()));
-  await comeIn(page, link);
+  const seen = await comeIn(page, link);
+  expect(seen.weight <= WEIGHT, `the first view weighs ${seen.weight} bytes`);
   await secrets(page, context);
   const axe = {};
   const look = async (name) => {
@@ -94,26 +96,29 @@ run({}, async (page, context) => {
   step("back");
   await page.locator(".banner").waitFor({ state: "detached", timeout: 60_000 });
 
-  // On a phone nothing is cut off.
-  await page.setViewportSize({ width: 390, height: 844 });
+  // On a phone nothing is cut off; in the dark everything can be read.
   const task = await page.evaluate(() => fetch("/v1/tasks?limit=1", { headers: { "X-Ikigai-Key": localStorage.getItem("ikigai.key") } }).then((r) => r.json()));
   const id = encodeURIComponent(task.items[0].id);
-  for (const path of ["/now", "/tasks", `/task/${id}`, "/review", `/review/${id}`, "/features", "/feature/001-text-stats", "/spec", "/agents", "/nodes", "/settings", "/more"]) {
-    await go(page, path);
-    await page.locator("main h1").first().waitFor();
-    await fitsWidth(page, path);
-    await look(`phone ${path.replace(id, "id")}`);
+  const paths = ["/now", "/tasks", `/task/${id}`, "/review", `/review/${id}`, "/features", "/feature/001-text-stats", "/spec", "/agents", "/nodes", "/settings", "/more"];
+  for (const [width, colorScheme] of [[390, "light"], [1280, "dark"]]) {
+    await page.setViewportSize({ width, height: 844 });
+    await page.emulateMedia({ colorScheme });
+    for (const path of paths) {
+      await go(page, path);
+      await page.locator("main h1").first().waitFor();
+      await fitsWidth(page, path);
+      await look(`${colorScheme} ${path.replace(id, "id")}`);
+    }
   }
   expect(loads.length <= 1, `the page was loaded again: ${loads}`);
   const bad = Object.entries(axe).filter(([, found]) => found.length);
   expect(bad.length === 0, `axe: ${JSON.stringify(Object.fromEntries(bad))}`);
 
   // Who logs out is out.
-  await page.setViewportSize({ width: 1280, height: 860 });
   await go(page, "/settings");
   await page.getByRole("button", { name: "Log out" }).click();
   await page.getByText("This browser has no session").waitFor();
-  return { editor, axe: Object.keys(axe).length };
+  return { ...seen, editor, axe: Object.keys(axe).length };
 });
 
 // The page holds its half of the session and nothing else; the cookie is out of its reach.

@@ -12,11 +12,12 @@ const DIST = process.env.IKIGAI_DIST || join(SITE, "dist");
 const TASKS = 20_000;
 const NODES = 200;
 const LINES = 100_000;
-// In ms on a machine of two cores that does nothing else; on one that is busy, or slower, they grow with its pace.
-const BOUNDS = { firstView: 1000, allTasks: 4000, key: 500, pause: 500, log: 6000 };
+// In ms, on a machine of two cores.
+const BOUNDS = {
+  firstView: 1000, allTasks: 4000, key: 500, search: 500, log: 6000, scrollPause: 500, eventsPause: 500, logPause: 500, logScrollPause: 500,
+};
+const TRIES = 6;
 const WEIGHT = 250 * 1024;
-// How long `pace` takes on such a machine.
-const PACE = 120;
 
 const STATES = ["queued", "waiting", "running", "verifying", "review", "accepted", "accepted", "failed"];
 const hex = (n) => n.toString(16).padStart(64, "0");
@@ -65,7 +66,7 @@ function pretend() {
       streams.add(response);
       return response.on("close", () => streams.delete(response));
     }
-    if (pathname.endsWith("/logs")) return log(response);
+    if (pathname.endsWith("/logs")) return logOf(response);
     const found = /^\/v1\/tasks\/([^/]+)$/.exec(pathname);
     if (found) return json(response, byId.get(decodeURIComponent(found[1])) || {});
     const { body, headers } = siteFile(DIST, pathname);
@@ -75,7 +76,7 @@ function pretend() {
   return new Promise((done) => server.listen(0, "127.0.0.1", () => done({ server, tell, url: `http://127.0.0.1:${server.address().port}` })));
 }
 
-function log(response) {
+function logOf(response) {
   response.writeHead(200, { "content-type": "text/event-stream" });
   let n = 0;
   const more = () => {
@@ -113,15 +114,28 @@ async function since(act) {
   return Math.round(performance.now() - began);
 }
 
-// How long this machine takes now for what is always the same, in the page itself.
-function pace(page) {
-  return page.evaluate(() => {
-    const began = performance.now();
-    let words = [];
-    for (let i = 0; i < 60_000; i++) words.push(`word ${(i * 7919) % 60_000}`);
-    words = words.sort().filter((w) => w.includes("9"));
-    return performance.now() - began + (words.length ? 0 : 1);
-  });
+// The least of a few measurements: other programs of the machine can only add to what the page itself takes. Ends with
+// the first one in bounds; `measure` answers one figure for each name of `names`.
+async function least(seen, names, measure) {
+  for (let n = 0; n < TRIES; n++) {
+    const found = [await measure()].flat();
+    names.forEach((name, i) => (seen[name] = Math.min(seen[name] ?? Infinity, found[i])));
+    if (names.every((name) => seen[name] <= BOUNDS[name])) return;
+  }
+  const bad = names.filter((name) => seen[name] > BOUNDS[name]);
+  expect(bad.length === 0, `${bad} above ${bad.map((name) => BOUNDS[name])} ms in each of ${TRIES} tries: ${JSON.stringify(seen)}`);
+}
+
+// Notes in the page, in ms from the moment the page was asked for, when each of `WATCHED` is first there.
+function noteFirst(watched) {
+  window.firsts = {};
+  const look = () => {
+    for (const [name, selector] of Object.entries(watched)) {
+      if (!(name in window.firsts) && document.querySelector(selector)) window.firsts[name] = Math.round(performance.now());
+    }
+    if (Object.keys(window.firsts).length < Object.keys(watched).length) requestAnimationFrame(look);
+  };
+  look();
 }
 
 function weight() {
@@ -137,62 +151,87 @@ run({}, async (page) => {
   const { server, tell, url } = await pretend();
   try {
     const seen = { weight: weight() };
+    expect(seen.weight <= WEIGHT, `the site weighs ${seen.weight} bytes`);
     await page.addInitScript(() => localStorage.setItem("ikigai.key", "x"));
-    const paces = [await pace(page)];
-    seen.firstView = await since(async () => {
+    await page.addInitScript(noteFirst, { firstView: "main#page", allTasks: ".column.review .task" });
+    await least(seen, ["firstView", "allTasks"], async () => {
       await page.goto(`${url}/tasks`);
-      await page.locator(".side").waitFor();
+      await page.locator(".column.review .task").first().waitFor();
+      await page.waitForFunction(() => "allTasks" in window.firsts);
+      return page.evaluate(() => [window.firsts.firstView, window.firsts.allTasks]);
     });
-    seen.allTasks = seen.firstView + (await since(() => page.locator(".column.review .task").first().waitFor()));
     const drawn = await page.locator(".task").count();
     expect(drawn < 400, `${drawn} cards are drawn`);
-
-    await page.getByRole("button", { name: "List", exact: true }).click();
-    await page.locator(".line .short").first().waitFor();
-    seen.key = await since(async () => {
-      await page.getByLabel("Filter the tasks").fill("T19999");
-      await page.locator(".line .short", { hasText: "T19999" }).waitFor();
-    });
-    await page.getByLabel("Filter the tasks").fill("");
-    seen.scrollPause = await longestPause(page, async () => {
-      for (let i = 0; i < 40; i++) await page.evaluate((i) => (document.querySelector(".rows").scrollTop = i * 20_000), i);
-    });
-    seen.eventsPause = await longestPause(page, async () => {
-      for (let i = 0; i < 100; i++) {
-        const changed = tasks[i * 37];
-        changed.state = "running";
-        tell(`id: 1.${1001 + i}\nevent: event\ndata: ${JSON.stringify({ cursor: `1.${1001 + i}`, at: Date.now(), task: changed.id, type: "started", state: "running", text: "runs" })}\n\n`);
-        await page.waitForTimeout(10);
-      }
-    });
-    await go(page, "/nodes");
-    await page.locator(".card h2", { hasText: "node-199" }).waitFor();
-
-    seen.logPause = await longestPause(page, async () => {
-      await go(page, `/task/${encodeURIComponent(tasks[2].id)}`);
-      seen.log = await since(() => page.locator(".log .foot", { hasText: "100,000 lines, all there is" }).waitFor({ timeout: 60_000 }));
-    });
-    await page.locator(".log .line", { hasText: "needle 100000" }).waitFor();
-    const rows = await page.locator(".log .line").count();
-    expect(rows < 200, `${rows} lines are drawn`);
-    seen.search = await since(async () => {
-      await page.getByLabel("Search the log").fill("needle");
-      await page.getByText("1 of 100", { exact: true }).waitFor();
-    });
-    seen.logScrollPause = await longestPause(page, async () => {
-      for (let i = 0; i < 40; i++) await page.evaluate((i) => (document.querySelector(".log .lines").scrollTop = i * 50_000), i);
-    });
-    paces.push(await pace(page));
-    seen.slower = Math.round(Math.max(1, ...paces.map((p) => p / PACE)) * 10) / 10;
-    expect(seen.weight <= WEIGHT, `the site weighs ${seen.weight} bytes`);
-    const bound = (name, most) => expect(seen[name] <= most * seen.slower, `${name} is ${seen[name]}, more than ${most}: ${JSON.stringify(seen)}`);
-    for (const name of ["firstView", "allTasks", "log"]) bound(name, BOUNDS[name]);
-    for (const name of ["key", "search"]) bound(name, BOUNDS.key);
-    for (const name of ["scrollPause", "eventsPause", "logPause", "logScrollPause"]) bound(name, BOUNDS.pause);
-    seen.paces = paces.map(Math.round);
+    await board(page, seen, tell);
+    await log(page, seen);
     return seen;
   } finally {
     server.closeAllConnections();
     server.close();
   }
 });
+
+async function board(page, seen, tell) {
+  await page.getByRole("button", { name: "List", exact: true }).click();
+  await page.locator(".line .short").first().waitFor();
+  let wanted = TASKS;
+  await least(seen, ["key"], () => {
+    const name = `T${--wanted}`;
+    return since(async () => {
+      await page.getByLabel("Filter the tasks").fill(name);
+      await page.locator(".line .short", { hasText: name }).waitFor();
+    });
+  });
+  await page.getByLabel("Filter the tasks").fill("");
+  await least(seen, ["scrollPause"], () =>
+    longestPause(page, async () => {
+      for (let i = 0; i < 40; i++) await page.evaluate((i) => (document.querySelector(".rows").scrollTop = i * 20_000), i);
+    }),
+  );
+  let happened = 1000;
+  await least(seen, ["eventsPause"], () =>
+    longestPause(page, async () => {
+      for (let i = 0; i < 100; i++) {
+        const changed = tasks[++happened];
+        changed.state = "running";
+        const event = { cursor: `1.${happened}`, at: Date.now(), task: changed.id, type: "started", state: "running", text: "runs" };
+        tell(`id: ${event.cursor}\nevent: event\ndata: ${JSON.stringify(event)}\n\n`);
+        await page.waitForTimeout(10);
+      }
+      await page.getByLabel("Filter the tasks").fill(`T${happened}`);
+      await page.locator(".line", { hasText: `T${happened}` }).locator(".chip", { hasText: "running" }).waitFor();
+      await page.getByLabel("Filter the tasks").fill("");
+    }),
+  );
+  await go(page, "/nodes");
+  await page.locator(".card h2", { hasText: `node-${NODES - 1}` }).waitFor();
+}
+
+async function log(page, seen) {
+  let n = 2;
+  await least(seen, ["logPause", "log"], async () => {
+    let took = 0;
+    const pause = await longestPause(page, async () => {
+      took = await since(async () => {
+        await go(page, `/task/${encodeURIComponent(tasks[n++].id)}`);
+        await page.locator(".log .foot", { hasText: "100,000 lines, all there is" }).waitFor({ timeout: 60_000 });
+      });
+    });
+    return [pause, took];
+  });
+  await page.locator(".log .line", { hasText: "needle 100000" }).waitFor();
+  const rows = await page.locator(".log .line").count();
+  expect(rows < 200, `${rows} lines are drawn`);
+  await least(seen, ["search"], async () => {
+    await page.getByLabel("Search the log").fill("");
+    return since(async () => {
+      await page.getByLabel("Search the log").fill("needle");
+      await page.getByText("1 of 100", { exact: true }).waitFor();
+    });
+  });
+  await least(seen, ["logScrollPause"], () =>
+    longestPause(page, async () => {
+      for (let i = 0; i < 40; i++) await page.evaluate((i) => (document.querySelector(".log .lines").scrollTop = i * 50_000), i);
+    }),
+  );
+}

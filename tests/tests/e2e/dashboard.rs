@@ -1,6 +1,6 @@
 //! The dashboard of a real node in a real browser: a person's day on it, and how much it bears.
 
-use crate::node::{Runs, TestNode};
+use crate::node::{Runs, TestNode, turn};
 use crate::parts;
 use ikigai_wire::api::TaskOptions;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,8 @@ async fn a_persons_day_on_the_dashboard() {
     let said = async {
         loop {
             let line = lines.next_line().await.unwrap().expect("the script said nothing at its end");
-            let said: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+            let said: serde_json::Value =
+                serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
             match said["step"].as_str() {
                 Some("away") => node.kill().await,
                 Some("back") => node.up().await,
@@ -57,10 +58,12 @@ async fn a_persons_day_on_the_dashboard() {
             }
         }
     };
-    let said = tokio::time::timeout(Duration::from_secs(540), said).await.expect("the browser hangs");
+    let said = tokio::time::timeout(Duration::from_secs(240), said).await.expect("the browser hangs");
     println!("{said}");
     assert_eq!(said["ok"], true, "{said}");
     assert_eq!(said["editor"], true, "{said}");
+    let is_there = |name: &str| std::env::var_os(name).is_some();
+    assert!(!is_there("IKIGAI_AXE") || said["axe"].as_u64() > Some(20), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,10 +72,23 @@ async fn twenty_thousand_tasks_and_a_hundred_thousand_lines_are_no_burden() {
     if browser(test).is_none() {
         return;
     }
+    let _turn = turn().await;
     let out = script("scale.cjs", &[]).wait_with_output();
     let out = tokio::time::timeout(Duration::from_secs(180), out).await.expect("the browser hangs").unwrap();
     let said = String::from_utf8_lossy(&out.stdout);
     println!("{said}");
     let said: serde_json::Value = serde_json::from_str(said.trim()).unwrap();
     assert_eq!(said["ok"], true, "{said}");
+}
+
+#[tokio::test]
+async fn the_site_in_the_program_is_what_its_sources_make() {
+    let test = "the_site_in_the_program_is_what_its_sources_make";
+    if std::env::var_os("IKIGAI_DASHBOARD").map(PathBuf::from).is_none_or(|p| !p.is_dir()) {
+        let text = "IKIGAI_DASHBOARD does not name the npm packages of the dashboard";
+        return parts::missing(test, text, "IKIGAI_REQUIRE_BROWSER");
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("setup/dashboard.sh");
+    let out = Command::new(script).arg("--check").output().await.unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
 }

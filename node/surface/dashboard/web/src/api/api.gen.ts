@@ -140,6 +140,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Invitations this node made, the newest first */
+        get: operations["listInvitations"];
+        put?: never;
+        /** An invitation for one machine; its token is in this answer and nowhere else */
+        post: operations["invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes back an invitation that nobody used */
+        delete: operations["revokeInvitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/mesh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The mesh and who is in it */
+        get: operations["showMesh"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/mesh/join": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes this node into the mesh of an invitation */
+        post: operations["joinMesh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/nodes": {
         parameters: {
             query?: never;
@@ -168,7 +237,8 @@ export interface paths {
         get: operations["showNode"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Takes a node out of the mesh for good */
+        delete: operations["removeNode"];
         options?: never;
         head?: never;
         patch?: never;
@@ -200,7 +270,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cordon it and evict every attempt it runs */
+        /**
+         * Cordon it, and when the grace is over end what still runs there: its tasks are placed elsewhere and the
+         *     attempts count as nobody's fault. Answered when it is durable, not when the node is empty
+         */
         post: operations["drainNode"];
         delete?: never;
         options?: never;
@@ -692,6 +765,33 @@ export interface components {
             /** @description Version of the program. */
             version: string;
         };
+        /** @description An invitation, as the node that made it knows it. */
+        InvitationView: {
+            /** @description When it was made. */
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description Until when it is good. */
+            expiresAt: components["schemas"]["Timestamp"];
+            /** @description The key it knocks with. */
+            id: components["schemas"]["NodeId"];
+            /** @description `open`, `used`, `revoked`, `expired`. */
+            state: string;
+            /** @description What to hand to the other machine; said once, when it is made. */
+            token?: string | null;
+            /** @description Whom it let in. */
+            usedBy?: components["schemas"]["NodeId"] | null;
+        };
+        /** @description What came of joining. */
+        JoinView: {
+            /**
+             * Format: int64
+             * @description Milliseconds this machine's clock is ahead of that node's; negative when it is behind.
+             */
+            clockAheadMs: number;
+            /** @description The node that let it in. */
+            inviter: components["schemas"]["NodeId"];
+            /** @description The mesh this node is in now. */
+            mesh: components["schemas"]["MeshView"];
+        };
         /** @description What a workload is held to. Zero never means "no limit": every limit is set. */
         Limits: {
             /**
@@ -752,6 +852,32 @@ export interface components {
             /** @description For a browser; its code stands behind the `#`, which browsers keep to themselves. */
             url: string;
         };
+        /** @description A node that is in the mesh, or was. */
+        MemberView: {
+            /** @description Where it says it is. */
+            addresses: string[];
+            /** @description When, by that node's clock. */
+            enrolledAt: components["schemas"]["Timestamp"];
+            /** @description Who enrolled it; itself for the founder. */
+            enrolledBy: components["schemas"]["NodeId"];
+            /** @description Its id. */
+            id: components["schemas"]["NodeId"];
+            /** @description Whether there is a link to it now. */
+            linked: boolean;
+            /** @description Its name, as it gave it when it was enrolled. */
+            name: string;
+        };
+        /** @description The mesh this node is in. */
+        MeshView: {
+            /** @description Its id: 64 hex digits. */
+            id: string;
+            /** @description Who is in. */
+            members: components["schemas"]["MemberView"][];
+            /** @description This node. */
+            node: components["schemas"]["NodeId"];
+            /** @description This node was removed from it: no other node talks to it any more. */
+            removed: boolean;
+        };
         /**
          * Format: uint64
          * @description Millionths of a US dollar.
@@ -769,6 +895,11 @@ export interface components {
             capacity: components["schemas"]["Resources"];
             /** @description No new work. */
             cordoned: boolean;
+            /**
+             * @description No new work, and what runs there is ended and placed elsewhere.
+             * @default false
+             */
+            draining: boolean;
             /** @description Name of its executor (`docker`, `bubblewrap`). */
             executor: string;
             /** @description What is left of that. */
@@ -785,8 +916,16 @@ export interface components {
             observedAt: components["schemas"]["Timestamp"];
             /** @description Model providers it has a credential for (names only). */
             providers: string[];
+            /**
+             * Format: uint64
+             * @description Attempts that run there, or whose result their owner has not taken yet.
+             * @default 0
+             */
+            running: number;
             /** @description Its tags. */
             tags: components["schemas"]["Tags"];
+            /** @description What keeps work off it. */
+            taints?: components["schemas"]["Taint"][];
             /** @description Version of the program. */
             version: string;
         };
@@ -1016,6 +1155,8 @@ export interface components {
         Tags: {
             [key: string]: string;
         };
+        /** @description What keeps work off a node, such as `gpu=true:no-schedule`. */
+        Taint: string;
         /** @description A task on the mesh: `<project>.<feature>.<T012>`, or `<project>.<n>` outside Spec-Kit. Unique per owner. */
         TaskId: string;
         /** @description A task. */
@@ -1551,6 +1692,167 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    listInvitations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        items: components["schemas"]["InvitationView"][];
+                        /** @constant */
+                        kind: "InvitationList";
+                        /** @description Pass as `cursor` for the next page; absent at the end. */
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    invite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Where this node is for the other machine, beside what it knows itself: multiaddresses or `host:port`.
+                     * @default []
+                     */
+                    addresses?: string[];
+                    /**
+                     * Format: uint64
+                     * @description Seconds until it expires: an hour when absent, at most a week.
+                     * @default null
+                     */
+                    ttlSeconds?: number | null;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "Invitation";
+                    } & components["schemas"]["InvitationView"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    revokeInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "Invitation";
+                    } & components["schemas"]["InvitationView"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    showMesh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "Mesh";
+                    } & components["schemas"]["MeshView"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    joinMesh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description What the other machine's `ikigai invite` printed.
+                     * @default
+                     */
+                    token?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "Joined";
+                    } & components["schemas"]["JoinView"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     listNodes: {
         parameters: {
             query?: never;
@@ -1608,6 +1910,34 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    removeNode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "Member";
+                    } & components["schemas"]["MemberView"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     cordonNode: {
         parameters: {
             query?: never;
@@ -1650,7 +1980,7 @@ export interface operations {
                 "application/json": {
                     /**
                      * Format: uint64
-                     * @description Seconds each agent gets to end by itself.
+                     * @description Seconds that agents may still run.
                      * @default 0
                      */
                     graceSeconds?: number;

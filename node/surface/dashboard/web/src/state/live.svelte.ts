@@ -3,6 +3,7 @@
 import { Failure, get } from "../api/call";
 import { stream, type Frame } from "../api/stream";
 import type { Happening, Node, Project, Snapshot, Task } from "../api/types";
+import { byId } from "../words/task";
 import { session } from "./session.svelte";
 
 type Link = "loading" | "live" | "away";
@@ -13,8 +14,11 @@ const RECENT = 200;
 const LATELY = 30;
 /** Events come in bursts; what they touch is read this much later, once. */
 const GATHER = 120;
-/** More tasks than this at once are read as a whole. */
+/** More tasks than this at once are read as a whole, and more than this part of all of them. */
 const MANY = 24;
+const PART = 1 / 40;
+/** Tasks that are read at a time; each request holds the page up for a moment. */
+const LANES = 4;
 /** What nobody tells of (capacity, tasks other nodes own) is read this often. */
 const REFRESH = 5_000;
 const HIDDEN_REFRESH = 60_000;
@@ -28,7 +32,7 @@ class Live {
   retryAt = $state(0);
   /** The node that answers. */
   node = $state("");
-  // Replaced as a whole and never changed inside: thousands of tasks need no proxy each.
+  // Replaced as a whole and never changed inside: thousands of tasks need no proxy each. In the order of their ids.
   tasks = $state.raw(new Map<string, Task>());
   nodes = $state.raw<Node[]>([]);
   projects = $state.raw<Project[]>([]);
@@ -115,7 +119,7 @@ const isLater = (a: string, b: string): boolean => a.split(".")[0] !== b.split("
 
 async function readAll(signal: AbortSignal): Promise<void> {
   const snapshot = await get<Snapshot>("/v1/snapshot", signal);
-  live.tasks = new Map(snapshot.tasks.map((t) => [t.id, t]));
+  live.tasks = inOrder(snapshot.tasks);
   live.nodes = snapshot.nodes;
   live.projects = snapshot.projects ?? [];
   live.node = snapshot.node;
@@ -165,36 +169,52 @@ export function touch(task: string): void {
   gathering ||= window.setTimeout(() => void gather(), GATHER);
 }
 
+/** Reads what was touched; one reading at a time, so that a burst makes readings larger and not more. */
 async function gather(): Promise<void> {
-  gathering = 0;
-  const signal = running?.signal;
-  if (!signal) return;
   const wanted = new Set(dirty);
   dirty.clear();
   for (const task of live.tasks.values()) {
     if (task.dependsOn.some((id) => wanted.has(id))) wanted.add(task.id);
   }
   try {
-    if (wanted.size > MANY) {
-      const snapshot = await get<Snapshot>("/v1/snapshot", signal);
-      put(snapshot.tasks);
-      live.nodes = snapshot.nodes;
-    } else {
-      const read = [...wanted].map((id) => get<Task>(`/v1/tasks/${encodeURIComponent(id)}`, signal));
-      put((await Promise.allSettled(read)).flatMap((r) => (r.status === "fulfilled" ? [r.value] : [])));
-    }
+    await readAgain(wanted, running?.signal ?? AbortSignal.abort());
     heard();
   } catch {
     // The stream tells when the node is away; what was not read is read with the next snapshot.
+  } finally {
+    gathering = dirty.size ? window.setTimeout(() => void gather(), GATHER) : 0;
   }
+}
+
+async function readAgain(wanted: Set<string>, signal: AbortSignal): Promise<void> {
+  if (wanted.size > Math.max(MANY, live.tasks.size * PART)) {
+    const snapshot = await get<Snapshot>("/v1/snapshot", signal);
+    put(snapshot.tasks);
+    live.nodes = snapshot.nodes;
+  } else {
+    await Promise.all(Array.from({ length: LANES }, () => readEach(wanted, signal)));
+  }
+}
+
+/** Takes one task after the other out of `wanted` and reads it; one that cannot be read is left as it is. */
+async function readEach(wanted: Set<string>, signal: AbortSignal): Promise<void> {
+  const read: Task[] = [];
+  for (const id of wanted) {
+    wanted.delete(id);
+    const task = await get<Task>(`/v1/tasks/${encodeURIComponent(id)}`, signal).catch(() => null);
+    if (task) read.push(task);
+  }
+  put(read);
 }
 
 /** Takes what an answer says of tasks. */
 export function put(changed: Task[]): void {
   const next = new Map(live.tasks);
   for (const task of changed) next.set(task.id, task);
-  live.tasks = next;
+  live.tasks = next.size === live.tasks.size ? next : inOrder([...next.values()]);
 }
+
+const inOrder = (tasks: Task[]): Map<string, Task> => new Map(tasks.sort(byId).map((t) => [t.id, t]));
 
 async function refresh(signal: AbortSignal): Promise<void> {
   if (document.hidden) return;
