@@ -4,6 +4,7 @@
 //! `make test` sets it, that is a failure.
 
 mod crash;
+mod dashboard;
 mod editor;
 mod image;
 mod line;
