@@ -143,7 +143,9 @@ fn attempts(task: &TaskView) -> Table {
 
 fn detail(attempt: &AttemptView) -> String {
     let salvage = attempt.salvage.as_ref().map(|s| format!("saved as {s}"));
-    [attempt.detail.clone(), salvage].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    let from = attempt.continues.as_ref();
+    let from = from.map(|c| format!("continues from {:.10} of attempt {}", c.commit, c.attempt));
+    [from, attempt.detail.clone(), salvage].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// One row per node: chosen, scored, or refused and why.

@@ -8,9 +8,9 @@ use crate::{Options, Parts};
 use ikigai_ports::logs::{LogLine, Stream};
 use ikigai_ports::peer::Appended;
 use ikigai_ports::{PortError, PortResult};
-use ikigai_task::{Observation, Refusal};
+use ikigai_task::{Observation, Reason, Refusal};
 use ikigai_types::{Epoch, Fence, NodeId, ProjectId, Timestamp};
-use ikigai_wire::peer::{Line, Lines, News, Reply, Report};
+use ikigai_wire::peer::{Ended, Line, Lines, News, Reply, Report};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(crate) struct Desk {
 enum Claim {
     /// No such attempt: the owner says so itself, or records it as stale.
     Unknown,
-    /// It was granted to `node`.
+    /// It was granted to `node`; `last` when it is the present attempt or may become it again.
     Granted { node: NodeId, project: ProjectId, last: bool, epoch: Epoch },
 }
 
@@ -45,12 +45,12 @@ impl Desk {
 
     /// What happened to an attempt; answered when it is durable here, objects included.
     pub(crate) async fn report(&self, caller: NodeId, report: Report) -> PortResult<Reply> {
-        let Report { fence, news } = report;
+        let Report { fence, mut news } = report;
         let claim = self.claim(caller, &fence).await?;
-        if let (Claim::Granted { project, last: true, .. }, News::Ended(ended)) = (&claim, &news)
-            && let Some(change) = ended.change.as_ref().filter(|_| caller != self.node)
+        if let (Claim::Granted { project, last: true, .. }, News::Ended(ended)) = (&claim, &mut news)
+            && caller != self.node
         {
-            fetch(&self.parts, caller, project, &change.head).await?;
+            self.bring(caller, project, ended).await?;
         }
         let observation = observation(fence, news, self.parts.clock.now());
         match self.owner.observe(observation).await {
@@ -64,6 +64,21 @@ impl Desk {
                 Ok(Reply::Refused { current, text: refusal.to_string() })
             }
         }
+    }
+
+    /// Brings here what an attempt made. What was saved of one that failed is worth a try, and no more.
+    async fn bring(&self, holder: NodeId, project: &ProjectId, ended: &mut Ended) -> PortResult<()> {
+        if let Some(change) = &ended.change {
+            fetch(&self.parts, holder, project, &change.head).await?;
+        }
+        let wanted = ended.saved.as_ref().filter(|_| ended.reason.is_some_and(Reason::resumes));
+        if let Some(saved) = wanted
+            && let Err(error) = fetch(&self.parts, holder, project, saved).await
+        {
+            tracing::warn!(error = error.chain(), "what was saved of an attempt stays on its node");
+            ended.saved = None;
+        }
+        Ok(())
     }
 
     /// Lines of an attempt that ran on another machine, kept here as they were numbered there.
@@ -107,9 +122,9 @@ impl Desk {
         let looked = self.owner.look(move |o| {
             let task = o.task(&wanted.attempt.task)?;
             let attempt = task.attempts.iter().find(|a| a.fence == wanted)?;
-            let last = task.is_last(&wanted);
+            let last = task.is_last(&wanted) || task.away(&wanted).is_some();
             let project = task.spec.project.clone();
-            Some(Claim::Granted { node: attempt.node, project, last, epoch: task.epoch })
+            Some(Claim::Granted { node: attempt.node, project, last, epoch: task.good_epoch() })
         });
         match looked.await.map_err(|_| stopping())? {
             Some(Claim::Granted { node, .. }) if node != caller => {
@@ -165,6 +180,7 @@ fn observation(fence: Fence, news: News, now: Timestamp) -> Observation {
             usage: e.usage,
             change: e.change,
             salvage: e.salvage,
+            saved: e.saved,
         },
     }
 }

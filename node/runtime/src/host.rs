@@ -124,7 +124,7 @@ impl Host {
 
     /// Admits an attempt and starts it, or says why not. The same lease twice is admitted once.
     pub(crate) fn offer(&self, lease: Lease, lease_ms: u64, workload: Workload) -> Result<(), String> {
-        let Workload { spec, prompt, base, .. } = workload;
+        let Workload { spec, prompt, base, from, .. } = workload;
         let mut seats = self.seats();
         if seats.contains_key(&lease.fence) {
             return Ok(());
@@ -147,6 +147,7 @@ impl Host {
             spec,
             prompt,
             base,
+            from,
             workload: None,
             usage: ikigai_types::Usage::default(),
             ran_ms: 0,

@@ -4,7 +4,8 @@ use ikigai_ports::PortError;
 use ikigai_task::{Attempt, Owner, Phase, Record, Task, TaskState};
 use ikigai_types::{Fence, NodeId, PlacementRow, Timestamp};
 use ikigai_wire::api::{
-    AttemptView, CheckView, Code, Event, Evidence, PatchView, PlacementView, Problem, TaskView, WhyView,
+    AttemptView, CheckView, Code, ContinuesView, Event, Evidence, PatchView, PlacementView, Problem,
+    TaskView, WhyView,
 };
 
 /// The name of an attempt's agent in URLs: a DNS label, unique on its node.
@@ -38,7 +39,7 @@ pub(crate) fn task(owner: &Owner, task: &Task, now: Timestamp, name: &dyn Fn(Nod
             text: w.text,
             hint: w.hint,
         }),
-        attempts: task.attempts.iter().map(|a| attempt(task, a)).collect(),
+        attempts: attempts(task),
         patch: task.attempts.iter().rev().find_map(patch),
         usage: task.usage(),
         limits: spec.limits,
@@ -47,12 +48,20 @@ pub(crate) fn task(owner: &Owner, task: &Task, now: Timestamp, name: &dyn Fn(Nod
     }
 }
 
+/// All of them by number; in a task the present one is the last.
+fn attempts(task: &Task) -> Vec<AttemptView> {
+    let mut all: Vec<_> = task.attempts.iter().map(|a| attempt(task, a)).collect();
+    all.sort_by_key(|a| a.id.number);
+    all
+}
+
 fn attempt(task: &Task, a: &Attempt) -> AttemptView {
     let held = matches!(task.state, TaskState::Paused | TaskState::Waiting(_));
     let phase = match a.phase {
         Phase::Preparing => "preparing",
         Phase::Running if held => "paused",
         Phase::Running => "running",
+        Phase::Away => "away",
         Phase::Ended => "ended",
     };
     let done = (a.phase == Phase::Ended && a.reason.is_none()).then_some("done");
@@ -71,6 +80,10 @@ fn attempt(task: &Task, a: &Attempt) -> AttemptView {
         usage: a.usage,
         started_at: a.started_at,
         ended_at: a.ended_at,
+        continues: a
+            .continues
+            .as_ref()
+            .map(|c| ContinuesView { attempt: c.attempt, commit: c.commit.to_string() }),
         salvage: a.salvage.clone(),
     }
 }
@@ -144,6 +157,15 @@ fn sentence(record: &Record) -> String {
         E::StaleRefused { fence, current, what } => {
             format!("refused a {what} under epoch {}; epoch {current} is good", fence.epoch)
         }
+        E::Silent { until, replaced: true, .. } => {
+            format!(
+                "its node is silent; another attempt is made, and this one may come back until {}",
+                until.0
+            )
+        }
+        E::Silent { until, .. } => format!("its node is silent; it is waited for until {}", until.0),
+        E::Returned { fence } => format!("attempt {} is back and goes on", fence.attempt.number),
+        E::Evicting { .. } => "a person takes it off its node".to_owned(),
         E::QuotaHeld { until, .. } => format!("the quota is used up until {}", until.0),
         other => other.name().to_owned(),
     }

@@ -176,7 +176,12 @@ pub(crate) async fn diff(copies: &Copies, project: &ProjectId, change: &Change) 
 }
 
 /// Refuses a change that an agent may not make.
-async fn refuse(copies: &Copies, project: &ProjectId, base: &Commit, head: &Commit) -> PortResult<()> {
+pub(crate) async fn refuse(
+    copies: &Copies,
+    project: &ProjectId,
+    base: &Commit,
+    head: &Commit,
+) -> PortResult<()> {
     let diff = copies.call(project, "diff-tree").args(["-r", "-z", "--raw", "--no-renames", "--no-abbrev"]);
     let out = diff.args([checked(base)?, checked(head)?]).limit(LIST).run().await?;
     let mut fields = out.split(|&b| b == 0);

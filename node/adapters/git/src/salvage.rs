@@ -9,7 +9,7 @@ use crate::ignore::Ignore;
 use crate::names::attempt_ref;
 use crate::view::View;
 use crate::{collect, quarantine};
-use ikigai_ports::workspace::Commit;
+use ikigai_ports::workspace::{Commit, Saved};
 use ikigai_ports::{PortError, PortResult};
 use ikigai_types::{Fence, ProjectId};
 
@@ -22,7 +22,7 @@ pub(crate) async fn salvage(
     project: &ProjectId,
     fence: &Fence,
     base: &Commit,
-) -> PortResult<Option<String>> {
+) -> PortResult<Option<Saved>> {
     checked(base)?;
     let bare = copies.existing(project)?;
     let workspace = copies.layout().workspace(fence);
@@ -66,7 +66,7 @@ async fn settle(
     base: &Commit,
     name: &str,
     keep: Commit,
-) -> PortResult<Option<String>> {
+) -> PortResult<Option<Saved>> {
     let collected = collected(copies, project, fence).await?;
     let same_tree = match &collected {
         Some(head) => tree_of(copies, project, head).await? == tree_of(copies, project, &keep).await?,
@@ -74,10 +74,28 @@ async fn settle(
     };
     let earlier = copies.resolve(project, name).await?;
     if keep == *base || same_tree {
-        return Ok(earlier.map(|_| name.to_owned()));
+        return match earlier {
+            Some(earlier) => saved(copies, project, base, name, earlier).await.map(Some),
+            None => Ok(None),
+        };
     }
     copies.set_ref(project, name, &keep, earlier.as_ref()).await?;
-    Ok(Some(name.to_owned()))
+    saved(copies, project, base, name, keep).await.map(Some)
+}
+
+async fn saved(
+    copies: &Copies,
+    project: &ProjectId,
+    base: &Commit,
+    name: &str,
+    commit: Commit,
+) -> PortResult<Saved> {
+    let sound = match collect::refuse(copies, project, base, &commit).await {
+        Ok(()) => true,
+        Err(PortError::Refused(_)) => false,
+        Err(error) => return Err(error),
+    };
+    Ok(Saved { reference: name.to_owned(), commit, sound })
 }
 
 /// Where the agent's own commits ended, brought into the copy; `base` when there are none that are sound.

@@ -7,7 +7,7 @@ use crate::names;
 use crate::view::View;
 use crate::{collect, import, salvage};
 use async_trait::async_trait;
-use ikigai_ports::workspace::{Change, Commit};
+use ikigai_ports::workspace::{Change, Commit, Saved};
 use ikigai_ports::{PortError, PortResult, Signer, Workspaces};
 use ikigai_types::{Fence, ProjectId};
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ impl Workspaces for GitWorkspaces {
         collect::collect(&self.copies, project, fence, base, signer).await
     }
 
-    async fn salvage(&self, project: &ProjectId, fence: &Fence, base: &Commit) -> PortResult<Option<String>> {
+    async fn salvage(&self, project: &ProjectId, fence: &Fence, base: &Commit) -> PortResult<Option<Saved>> {
         salvage::salvage(&self.copies, &self.view, project, fence, base).await
     }
 

@@ -1,5 +1,6 @@
 //! What the owner writes to its durable log before it answers or acts: the whole truth about a task.
 
+use crate::attempt::Continues;
 use crate::retry::Reason;
 use crate::spec::TaskSpec;
 use crate::state::{TaskState, WaitReason};
@@ -52,6 +53,9 @@ pub enum Event {
         lease: Lease,
         /// What placement said of each node.
         rows: Vec<PlacementRow>,
+        /// What it goes on from, when that is not the project as it is now.
+        #[serde(default)]
+        continues: Option<Continues>,
     },
     /// The node refused the offer; the attempt number is used again.
     Declined {
@@ -78,6 +82,27 @@ pub enum Event {
         /// What it tried.
         what: String,
     },
+    /// A person wants it off its node, which was told; its end is still to come.
+    Evicting {
+        /// The lease.
+        fence: Fence,
+        /// Seconds the agent gets.
+        grace: u64,
+    },
+    /// Its holder did not renew the lease, and is waited for.
+    Silent {
+        /// The lease.
+        fence: Fence,
+        /// How long.
+        until: Timestamp,
+        /// Another attempt is made meanwhile.
+        replaced: bool,
+    },
+    /// The silent holder is back in time, and its attempt is the present one.
+    Returned {
+        /// The lease.
+        fence: Fence,
+    },
     /// The attempt ended.
     Ended {
         /// The lease.
@@ -94,6 +119,9 @@ pub enum Event {
         change: Option<Change>,
         /// Ref that holds what was not pushed.
         salvage: Option<String>,
+        /// The commit there, when another attempt may go on from it.
+        #[serde(default)]
+        saved: Option<Commit>,
     },
     /// The next attempt may start at `until`.
     BackOff {
@@ -200,6 +228,9 @@ impl Event {
             Self::Declined { .. } => "declined",
             Self::Started { .. } => "started",
             Self::Denied { .. } => "denied",
+            Self::Evicting { .. } => "evicting",
+            Self::Silent { .. } => "silent",
+            Self::Returned { .. } => "returned",
             Self::Ended { .. } => "ended",
             Self::BackOff { .. } => "back-off",
             Self::Failed { .. } => "failed",
@@ -227,6 +258,9 @@ impl Event {
             Self::Declined { fence, .. }
             | Self::Started { fence, .. }
             | Self::Denied { fence, .. }
+            | Self::Evicting { fence, .. }
+            | Self::Silent { fence, .. }
+            | Self::Returned { fence }
             | Self::Ended { fence, .. }
             | Self::PatchOpened { fence, .. }
             | Self::Verified { fence, .. }

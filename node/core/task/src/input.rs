@@ -131,6 +131,8 @@ pub enum Observation {
         change: Option<Change>,
         /// Ref that holds what was not pushed.
         salvage: Option<String>,
+        /// The commit there, when another attempt may go on from it.
+        saved: Option<Commit>,
     },
     /// The patch is on the forge.
     PatchOpened {
@@ -206,7 +208,7 @@ pub enum Refusal {
         wanted: &'static str,
     },
     /// It came under another lease than the present one.
-    #[error("stale: {fence} acts under an epoch below {current}")]
+    #[error("stale: {fence} does not hold the task; epoch {current} is good")]
     Stale {
         /// What it came under.
         fence: Fence,

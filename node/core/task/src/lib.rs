@@ -8,6 +8,8 @@
 //! the record that it was refused.
 #![deny(missing_docs)]
 
+pub mod attempt;
+pub mod disconnect;
 pub mod effect;
 pub mod event;
 pub mod host;
@@ -20,6 +22,7 @@ pub mod state;
 pub mod task;
 pub mod why;
 
+pub use attempt::{Attempt, Continues, Phase, Silent, Verification};
 pub use effect::Effect;
 pub use event::{Event, Record};
 pub use input::{Command, Input, Observation, Refusal};
@@ -27,5 +30,5 @@ pub use machine::Owner;
 pub use retry::{Policy, Reason};
 pub use spec::TaskSpec;
 pub use state::{Moves, TaskState, WaitReason};
-pub use task::{Attempt, Phase, Task};
+pub use task::Task;
 pub use why::Why;

@@ -1,10 +1,12 @@
 //! The owner: one machine for all tasks a node accepted.
 
+mod away;
 mod chore;
 mod command;
 mod lease;
 mod place;
 
+use crate::attempt::Phase;
 use crate::effect::Effect;
 use crate::event::{Event, Record};
 use crate::input::{Input, Observation, Refusal};
@@ -69,7 +71,9 @@ impl Owner {
             TaskState::Paused => t.expires,
             _ => [t.not_before, t.expires].into_iter().flatten().min(),
         };
-        self.tasks.values().filter(|t| !t.state.is_settled() || t.not_before.is_some()).filter_map(due).min()
+        let open = self.tasks.values().filter(|t| !t.state.is_settled() || t.not_before.is_some());
+        let away = self.tasks.values().flat_map(|t| &t.attempts).filter(|a| a.phase == Phase::Away);
+        open.filter_map(due).chain(away.filter_map(|a| a.silent.map(|s| s.until))).min()
     }
 
     fn apply(&mut self, record: &Record) {
@@ -117,12 +121,14 @@ impl Turn<'_> {
             Observation::Heartbeat { fence } => self.heartbeat(fence),
             Observation::Started { fence, workload, base, isolation_missing } => {
                 if self.current(&fence, "start") {
+                    self.renew(&fence);
                     let task = fence.attempt.task.clone();
                     self.emit(&task, Event::Started { fence, workload, base, isolation_missing });
                 }
             }
             Observation::Denied { fence, what } => {
                 if self.current(&fence, "denial") {
+                    self.renew(&fence);
                     let task = fence.attempt.task.clone();
                     self.emit(&task, Event::Denied { fence, what });
                 }
@@ -151,17 +157,24 @@ impl Turn<'_> {
             return false;
         };
         if task.holds(fence) {
+            // It is back before anybody gave it up.
+            if task.active().is_some_and(|a| a.silent.is_some()) {
+                self.returns(fence);
+            }
             return true;
         }
-        let current = task.epoch;
+        if task.away(fence).is_some() {
+            return self.back(fence, what);
+        }
+        let current = task.good_epoch();
         self.stale(fence, current, what);
         false
     }
 
-    /// What a holder does in passing is good as long as nothing was granted after its lease.
+    /// What a holder does in passing is good as long as it may still become the present one.
     fn acted(&mut self, fence: &Fence, what: &str) {
         let task = self.owner.tasks.get(&fence.attempt.task);
-        match task.map(|t| (t.is_last(fence), t.epoch)) {
+        match task.map(|t| (t.is_last(fence) || t.away(fence).is_some(), t.good_epoch())) {
             Some((true, _)) => {}
             Some((false, current)) => self.stale(fence, current, what),
             None => self.refuse(Refusal::Unknown(fence.attempt.task.clone())),
@@ -189,6 +202,7 @@ impl Turn<'_> {
             self.emit(id, Event::BackOff { reason, until });
         } else {
             self.emit(id, Event::Failed { reason });
+            self.wait_no_longer(id, Reason::Superseded);
         }
         self.look_again();
     }
@@ -210,19 +224,33 @@ impl Turn<'_> {
         self.place_queued();
     }
 
+    /// What is waited for is in the log by the clock of another life of this node, which may have been ahead:
+    /// nobody is held longer than any back-off is. A provider's quota is known by nobody better.
+    fn bound_waits(&mut self) {
+        let longest = self.owner.policy.backoff_max.max(self.owner.policy.look_again);
+        let latest = self.now.after(longest);
+        let quota = TaskState::Waiting(WaitReason::Quota);
+        for task in self.owner.tasks.values_mut().filter(|t| t.state != quota) {
+            task.not_before = task.not_before.map(|t| t.min(latest));
+        }
+    }
+
     /// After a restart: leases get a full length again, offers and chores that may not have left are repeated.
     fn recover(&mut self) {
+        self.bound_waits();
         let (now, lease) = (self.now, self.owner.policy.lease);
         for task in self.owner.tasks.values_mut() {
             let Some(active) = task.active() else { continue };
             let (fence, node) = (active.fence.clone(), active.node);
             let expires = now.after(lease);
-            task.expires = Some(expires);
+            task.expires = Some(expires.max(active.silent.map_or(expires, |s| s.until)));
             self.effects.push(Effect::Offer(ikigai_types::Lease { fence, node, expires }));
         }
         let placing: Vec<_> = self.owner.in_state(TaskState::Placing);
         placing.iter().for_each(|id| self.emit(id, Event::Queued));
-        let ids: Vec<_> = self.owner.tasks.keys().cloned().collect();
+        // A chore that failed is repeated when its time comes: once, not also now.
+        let due = self.owner.tasks.values().filter(|t| t.chore_tries == 0);
+        let ids: Vec<_> = due.map(|t| t.spec.id.clone()).collect();
         ids.iter().for_each(|id| self.do_chore(id));
         self.release_dependents();
         self.look_again();

@@ -35,6 +35,8 @@ pub enum Reason {
     Evicted,
     /// Its node was emptied.
     Drained,
+    /// Another attempt of the task is kept in its place.
+    Superseded,
     /// A person ended it.
     Stopped,
 }
@@ -57,6 +59,7 @@ impl Reason {
             Self::Lost => "lost",
             Self::Evicted => "evicted",
             Self::Drained => "drained",
+            Self::Superseded => "superseded",
             Self::Stopped => "stopped",
         }
     }
@@ -74,8 +77,34 @@ impl Reason {
             | Self::CheckFailed
             | Self::Conflict => Blame::Agent,
             Self::Host | Self::Lost => Blame::Machine,
-            Self::Quota | Self::Evicted | Self::Drained => Blame::Nobody,
+            Self::Quota | Self::Evicted | Self::Drained | Self::Superseded => Blame::Nobody,
             Self::Policy | Self::Stopped => Blame::Final,
+        }
+    }
+}
+
+impl Reason {
+    /// Whether the next attempt goes on from what was saved of this one. It does when the attempt was cut short
+    /// from outside or by a limit. It does not when what it made was judged, or when its agent gave up: a new
+    /// start from the project's own state is worth more than a tree that is known to be wrong.
+    pub const fn resumes(self) -> bool {
+        match self {
+            Self::Host
+            | Self::Stall
+            | Self::Time
+            | Self::OutOfMemory
+            | Self::Lost
+            | Self::Evicted
+            | Self::Drained
+            | Self::Superseded => true,
+            Self::Agent
+            | Self::NoChange
+            | Self::Quota
+            | Self::Policy
+            | Self::Disk
+            | Self::CheckFailed
+            | Self::Conflict
+            | Self::Stopped => false,
         }
     }
 }

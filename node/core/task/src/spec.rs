@@ -1,6 +1,6 @@
 //! What is to be done, fixed when the task is accepted by its owner.
 
-use ikigai_types::{Limits, NodeId, ProjectId, Resources, Selector, TaskId};
+use ikigai_types::{Disconnect, Limits, NodeId, ProjectId, Resources, Selector, TaskId};
 use serde::{Deserialize, Serialize};
 
 /// A task as its owner accepted it.
@@ -42,6 +42,9 @@ pub struct TaskSpec {
     pub linger_secs: u64,
     /// Length of the longest chain of tasks that waits for this one: longer goes first.
     pub urgency: u32,
+    /// What is done when its holder goes silent.
+    #[serde(default)]
+    pub disconnect: Disconnect,
     /// The node that accepted it.
     pub owner: NodeId,
 }

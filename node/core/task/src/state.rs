@@ -60,13 +60,16 @@ pub struct Moves;
 impl Moves {
     /// All of it.
     pub const TABLE: &'static [(&'static str, &'static [&'static str])] = &[
-        ("queued", &["placing", "waiting", "paused", "cancelled"]),
-        ("placing", &["preparing", "waiting", "queued", "paused", "cancelled"]),
+        ("queued", &["placing", "preparing", "running", "waiting", "paused", "cancelled"]),
+        ("placing", &["preparing", "running", "waiting", "queued", "paused", "cancelled"]),
         (
             "preparing",
             &["running", "verifying", "queued", "failed", "lost", "paused", "waiting", "cancelled"],
         ),
-        ("running", &["verifying", "queued", "failed", "lost", "paused", "waiting", "cancelled"]),
+        (
+            "running",
+            &["preparing", "verifying", "queued", "failed", "lost", "paused", "waiting", "cancelled"],
+        ),
         ("verifying", &["review", "queued", "failed", "cancelled"]),
         ("review", &["accepted", "rejected", "queued", "failed", "cancelled"]),
         ("accepted", &[]),
@@ -75,7 +78,10 @@ impl Moves {
             "paused",
             &["queued", "preparing", "running", "waiting", "verifying", "failed", "lost", "cancelled"],
         ),
-        ("waiting", &["queued", "running", "verifying", "paused", "failed", "lost", "cancelled"]),
+        (
+            "waiting",
+            &["queued", "preparing", "running", "verifying", "paused", "failed", "lost", "cancelled"],
+        ),
         ("failed", &["queued", "cancelled"]),
         ("lost", &["queued", "cancelled"]),
         ("cancelled", &["queued"]),

@@ -1,5 +1,6 @@
 //! The true cause why a task is where it is.
 
+use crate::attempt::Phase;
 use crate::machine::Owner;
 use crate::retry::Reason;
 use crate::state::{TaskState, WaitReason};
@@ -65,6 +66,12 @@ impl Owner {
 
 fn queued(task: &Task, now: Timestamp) -> Why {
     let last = task.attempts.last();
+    if let Some(silent) = last.filter(|a| a.phase == Phase::Away).and_then(|a| a.silent) {
+        let left = silent.until.since(now).as_secs();
+        let text =
+            format!("its node went silent; another attempt is made, and it may still come back for {left} s");
+        return Why::new("disconnected", text);
+    }
     let reason = last.and_then(|a| a.reason);
     let (Some(last), Some(reason)) = (last, reason) else { return Why::new("queued", "is next in line") };
     let number = last.fence.attempt.number;
@@ -85,6 +92,10 @@ fn ended(reason: Reason, detail: &str) -> String {
 fn alone(task: &Task, now: Timestamp, name: &dyn Fn(NodeId) -> String) -> Why {
     let short = task.spec.id.short();
     let last = task.attempts.last();
+    if let Some((node, silent)) = task.active().and_then(|a| Some((name(a.node), a.silent?))) {
+        let left = silent.until.since(now).as_secs();
+        return Why::new("disconnected", format!("{node} went silent; it is waited for, {left} s more"));
+    }
     let number = last.map_or(0, |a| a.fence.attempt.number);
     let node = last.map_or_else(String::new, |a| name(a.node));
     match task.state {

@@ -4,7 +4,7 @@ use crate::{AttemptId, Epoch, NodeId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// What every effect that leaves a sandbox carries; whoever holds the resource refuses a lower epoch.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fence {
     /// The attempt that acts.
     pub attempt: AttemptId,

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use teller::Teller;
 use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
 /// Gate events that wait for the attempt, at most.
@@ -36,6 +37,8 @@ pub(super) struct Run {
     watch: Watch,
     /// Why this side ended it, if it did.
     stopped: Option<Breach>,
+    /// Its workload is being ended, by then.
+    ending: Option<(Timestamp, AbortOnDropHandle<()>)>,
     /// The lease is good until then, by this side's clock.
     lease_until: Timestamp,
     again: bool,
@@ -58,7 +61,7 @@ impl Run {
         let (owner, fence) = (note.spec.owner, note.lease.fence.clone());
         let teller = Teller::new(shared.clone(), owner, fence.clone());
         let shipper = Shipper::new(shared.clone(), owner, fence);
-        let (stopped, denied) = (None, 0);
+        let (stopped, ending, denied) = (None, None, 0);
         Self {
             shared,
             note,
@@ -67,6 +70,7 @@ impl Run {
             gate_sender,
             watch,
             stopped,
+            ending,
             lease_until,
             again,
             denied,
@@ -149,7 +153,10 @@ impl Run {
         if spec.owner == self.shared.node {
             return Ok(());
         }
-        crate::mesh::fetch(&self.shared.parts, spec.owner, &spec.project, &self.note.base).await
+        for commit in [Some(&self.note.base), self.note.from.as_ref()].into_iter().flatten() {
+            crate::mesh::fetch(&self.shared.parts, spec.owner, &spec.project, commit).await?;
+        }
+        Ok(())
     }
 
     async fn keep_note(&self) -> PortResult<()> {

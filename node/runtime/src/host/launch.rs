@@ -17,7 +17,8 @@ impl Shared {
     /// Makes everything ready and starts the agent; with everything there already, finds it again.
     pub(super) async fn launch(&self, note: &HostRecord, events: GateEvents) -> PortResult<WorkloadId> {
         let fence = &note.lease.fence;
-        let workspace = self.parts.workspaces.create(&note.spec.project, fence, &note.base).await?;
+        let begin = note.from.as_ref().unwrap_or(&note.base);
+        let workspace = self.parts.workspaces.create(&note.spec.project, fence, begin).await?;
         let folder = self.run_folder(fence);
         let launch = Launch {
             program: self.program(note)?,

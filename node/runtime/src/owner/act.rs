@@ -64,7 +64,8 @@ impl Driver {
         // What is said of earlier attempts must not include the one that starts.
         let prompt = ikigai_task::prompt::prompt(task, lease.fence.attempt.number);
         let base = task.active().and_then(|a| a.base.clone());
-        let proposed = Proposed { lease, spec: task.spec.clone(), prompt, base };
+        let continues = task.active().and_then(|a| a.continues.clone());
+        let proposed = Proposed { lease, spec: task.spec.clone(), prompt, base, continues };
         let offers = self.offers.clone();
         self.beside(async move { offers.make(proposed).await });
     }

@@ -5,7 +5,7 @@ use crate::mesh::Neighbours;
 use crate::owner::OwnerHandle;
 use crate::peer::{LocalPeer, NETWORK, WORKLOAD};
 use ikigai_ports::{Peer as _, PortError, PortResult};
-use ikigai_task::{Observation, Reason, TaskSpec};
+use ikigai_task::{Continues, Observation, Reason, TaskSpec};
 use ikigai_types::{Commit, Fence, Lease, NodeId, Usage};
 use ikigai_wire::peer::{Admission, Envelope, Offer, Order, Workload};
 use std::path::Path;
@@ -32,6 +32,8 @@ pub(super) struct Proposed {
     pub(super) prompt: String,
     /// What the attempt works from, when it is offered again.
     pub(super) base: Option<Commit>,
+    /// What an earlier attempt left that it goes on from.
+    pub(super) continues: Option<Continues>,
 }
 
 impl Offers {
@@ -61,16 +63,17 @@ impl Offers {
     }
 
     async fn offer(&self, proposed: Proposed) -> PortResult<Offer> {
-        let Proposed { lease, spec, prompt, base } = proposed;
+        let Proposed { lease, spec, prompt, base, continues } = proposed;
         let parts = &self.peer.parts;
-        let base = match base {
+        let from = continues.as_ref().map(|c| c.commit.clone());
+        let base = match base.or(continues.map(|c| c.base)) {
             Some(base) => base,
             None => parts.workspaces.import(&spec.project, Path::new(&spec.checkout), None).await?,
         };
         let (fence, node) = (lease.fence.clone(), lease.node);
         let (image, network) = (self.peer.options.image.clone(), NETWORK.to_owned());
         let image = image.filter(|_| self.peer.options.needs_image);
-        let workload = Workload { fence, node, spec, prompt, base, image, network };
+        let workload = Workload { fence, node, spec, prompt, base, from, image, network };
         let signer = parts.signer.clone();
         let workload = Envelope::seal(WORKLOAD, &workload, self.peer.node, |bytes| signer.sign(bytes))?;
         Ok(Offer { lease, lease_ms: lease_ms(self.peer.options.policy.lease), workload })
@@ -120,5 +123,6 @@ fn not_offered(fence: Fence, detail: String) -> Observation {
         usage: Usage::default(),
         change: None,
         salvage: None,
+        saved: None,
     }
 }

@@ -7,7 +7,7 @@ use crate::view;
 use ikigai_ports::node::Answer;
 use ikigai_speckit::{AppendOptions, Graph, Task, TaskIdx};
 use ikigai_task::TaskSpec;
-use ikigai_types::TaskId;
+use ikigai_types::{Disconnect, TaskId};
 use ikigai_wire::api::{Code, EdgeView, Problem, SubmitRequest, TaskOptions};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -126,6 +126,10 @@ impl Handle {
             max_attempts: options.max_attempts.unwrap_or(d.max_attempts).max(1),
             linger_secs: options.linger_secs.unwrap_or(d.linger_secs),
             urgency: 0,
+            disconnect: options
+                .disconnect
+                .unwrap_or_default()
+                .over(project.config.disconnect.over(Disconnect::default())),
             owner: self.node,
         })
     }

@@ -8,6 +8,17 @@ use std::path::{Path, PathBuf};
 
 pub use ikigai_types::{Change, Commit};
 
+/// What was saved of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// The ref that keeps it.
+    pub reference: String,
+    /// The commit there; what the attempt began from is an ancestor of it.
+    pub commit: Commit,
+    /// Another attempt may go on from it: it changes nothing that `collect` refuses.
+    pub sound: bool,
+}
+
 /// Workspaces of one node, over its own bare copy of each project.
 ///
 /// A workspace is hostile once an agent was in it: no verb runs git with the workspace's own
@@ -35,8 +46,8 @@ pub trait Workspaces: fmt::Debug + Send + Sync + 'static {
     ) -> PortResult<Option<Change>>;
 
     /// Saves uncommitted files and commits that were not collected under
-    /// `refs/ikigai/salvage/<task>/<attempt>` of the bare copy; answers that ref when there was something.
-    async fn salvage(&self, project: &ProjectId, fence: &Fence, base: &Commit) -> PortResult<Option<String>>;
+    /// `refs/ikigai/salvage/<task>/<attempt>` of the bare copy; answers what is there when there was something.
+    async fn salvage(&self, project: &ProjectId, fence: &Fence, base: &Commit) -> PortResult<Option<Saved>>;
 
     /// Deletes the workspace; call `salvage` first. Not an error when there is none.
     async fn remove(&self, fence: &Fence) -> PortResult<()>;

@@ -13,12 +13,14 @@ mod view;
 pub use event::{Event, LogEntry};
 pub use mesh::{InvitationView, InviteRequest, JoinRequest, JoinView, MemberView, MeshView};
 pub use problem::{Code, Problem};
-pub use request::{Command, Filter, NodeCommand, SubmitRequest, SubmitSource, TaskOptions};
+pub use request::{
+    Command, DisconnectOptions, Filter, NodeCommand, SubmitRequest, SubmitSource, TaskOptions,
+};
 pub use seed::{CapacityView, EvictRequest, HealthView, PatchItem, PodView};
 pub use session::{LoginLink, LoginRequest, SessionView};
 pub use view::{
-    AttemptView, CheckView, Document, EdgeView, Evidence, List, NodeView, OpenView, PatchView, PlacementView,
-    PlanView, PlannedTask, ProjectView, Snapshot, SubmitView, TaskView, WhyView,
+    AttemptView, CheckView, ContinuesView, Document, EdgeView, Evidence, List, NodeView, OpenView, PatchView,
+    PlacementView, PlanView, PlannedTask, ProjectView, Snapshot, SubmitView, TaskView, WhyView,
 };
 
 /// The version every document names.

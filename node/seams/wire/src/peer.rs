@@ -40,8 +40,11 @@ pub struct Workload {
     pub spec: TaskSpec,
     /// What the agent is told.
     pub prompt: String,
-    /// What it works from.
+    /// What its result is compared with.
     pub base: Commit,
+    /// What it works from, when it goes on from what an earlier attempt left; `base` is an ancestor of it.
+    #[serde(default)]
+    pub from: Option<Commit>,
     /// Agent image by digest; `None` for executors without images.
     #[serde(default)]
     pub image: Option<String>,
@@ -142,6 +145,9 @@ pub struct Ended {
     /// Ref on the holder that has what was not handed in.
     #[serde(default)]
     pub salvage: Option<String>,
+    /// The commit there, when another attempt may go on from it; the owner fetches it when it can.
+    #[serde(default)]
+    pub saved: Option<Commit>,
 }
 
 /// The owner's answer to a report.

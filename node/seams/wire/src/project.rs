@@ -1,5 +1,6 @@
 //! Files a project keeps for us and for Spec-Kit that are not Markdown.
 
+use crate::api::DisconnectOptions;
 use serde::Deserialize;
 
 /// `.specify/extensions/ikigai/ikigai-config.yml`: what holds for every task of a project.
@@ -14,6 +15,8 @@ pub struct ProjectConfig {
     pub provider: Option<String>,
     /// Model name.
     pub model: Option<String>,
+    /// What is done when the node that runs an attempt goes silent.
+    pub disconnect: DisconnectOptions,
 }
 
 /// `.specify/feature.json`: the active feature of a checkout.

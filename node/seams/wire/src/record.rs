@@ -65,8 +65,11 @@ pub struct HostRecord {
     pub spec: TaskSpec,
     /// What the agent is told.
     pub prompt: String,
-    /// What it works from, fixed by the owner.
+    /// What its result is compared with, fixed by the owner.
     pub base: Commit,
+    /// What it works from, when that is what an earlier attempt left.
+    #[serde(default)]
+    pub from: Option<Commit>,
     /// What the executor calls it, once it was launched.
     #[serde(default)]
     pub workload: Option<WorkloadId>,

@@ -455,7 +455,7 @@ async fn fifty_thousand_files_are_taken_in_reasonable_time() {
     let change = spaces.collect(project, &trap.fence, &trap.base, &trap.world.signer).await.unwrap().unwrap();
     assert_eq!(change.files.len(), 50_001);
     eprintln!("50,000 files collected: {:?}", began.elapsed());
-    let saved = spaces.salvage(project, &trap.fence, &trap.base).await.unwrap().unwrap();
+    let saved = spaces.salvage(project, &trap.fence, &trap.base).await.unwrap().unwrap().reference;
     eprintln!("and 250 more saved: {:?}", began.elapsed());
     let left = git(&trap.world.bare(), &["diff", "--name-only", &change.head.0, &saved]);
     assert_eq!(left.lines().count(), 250);

@@ -70,7 +70,7 @@ async fn cut_short_anywhere_a_collection_ends_the_same() {
     assert!(cut > 2, "{cut} were cut short");
     let change = collect().await.unwrap().unwrap();
     assert_eq!(collect().await.unwrap().unwrap(), change);
-    let saved = world.spaces.salvage(&world.project, &fence, &base).await.unwrap().unwrap();
+    let saved = world.spaces.salvage(&world.project, &fence, &base).await.unwrap().unwrap().reference;
     assert_eq!(git(&world.bare(), &["show", &format!("{saved}:left")]), "3");
     let refs = git(&world.bare(), &["for-each-ref", "--format=%(refname)", "refs/ikigai"]);
     assert_eq!(refs.lines().count(), 3, "nothing half done is left: {refs}");
@@ -136,7 +136,7 @@ async fn secrets_are_not_in_a_workspace_nor_deleted_by_its_commits() {
     assert_eq!(git(&world.bare(), &["show", &format!("{}:.env", change.head)]), "KEY=canary");
     // Nor by what is saved of it.
     write(&space, "more.rs", "more\n");
-    let saved = world.spaces.salvage(&world.project, &fence, &base).await.unwrap().unwrap();
+    let saved = world.spaces.salvage(&world.project, &fence, &base).await.unwrap().unwrap().reference;
     assert_eq!(git(&world.bare(), &["show", &format!("{saved}:.env")]), "KEY=canary");
     assert_eq!(git(&world.bare(), &["show", &format!("{saved}:more.rs")]), "more");
 }
@@ -156,7 +156,7 @@ async fn nothing_committed_is_nothing_collected_and_is_saved() {
     write(&space, "new/deep/file with \"quotes\" é", "new\n");
     std::os::unix::fs::symlink("/etc/passwd", space.join("link")).unwrap();
     std::os::unix::fs::symlink("/etc", space.join("folder-link")).unwrap();
-    let saved = world.spaces.salvage(&world.project, &fence, &base).await.unwrap().unwrap();
+    let saved = world.spaces.salvage(&world.project, &fence, &base).await.unwrap().unwrap().reference;
     assert_eq!(saved, "refs/ikigai/salvage/p.T3/2");
     let bare = world.bare();
     let files = git(&bare, &["-c", "core.quotePath=false", "ls-tree", "-r", "-z", "--name-only", &saved]);
@@ -169,7 +169,10 @@ async fn nothing_committed_is_nothing_collected_and_is_saved() {
     assert_eq!(git(&bare, &["show", &format!("{saved}:a")]), "changed");
     assert_eq!(git(&bare, &["rev-parse", &format!("{saved}^")]), base.0);
     // Saving twice is saving once.
-    assert_eq!(world.spaces.salvage(&world.project, &fence, &base).await.unwrap().as_deref(), Some(&*saved));
+    assert_eq!(
+        world.spaces.salvage(&world.project, &fence, &base).await.unwrap().map(|s| s.reference),
+        Some(saved)
+    );
 }
 
 #[tokio::test]
@@ -179,7 +182,7 @@ async fn commits_that_were_not_collected_are_saved_too() {
     let space = world.create(&fence, &base).await;
     write(&space, "b", "committed\n");
     commit_all(&space, "b");
-    let saved = world.spaces.salvage(&world.project, &fence, &base).await.unwrap().unwrap();
+    let saved = world.spaces.salvage(&world.project, &fence, &base).await.unwrap().unwrap().reference;
     assert_eq!(git(&world.bare(), &["show", &format!("{saved}:b")]), "committed");
     assert_eq!(git(&world.bare(), &["log", "-1", "--format=%s", &saved]), "b");
 }
@@ -215,7 +218,7 @@ async fn boxes_and_submodules_are_refused() {
     let refused = world.spaces.collect(&world.project, &nested, &base, &world.signer).await.unwrap_err();
     assert!(matches!(&refused, PortError::Refused(text) if text.contains("submodule")), "{refused:?}");
     // Nothing is lost: the files of both repositories are saved.
-    let saved = world.spaces.salvage(&world.project, &nested, &base).await.unwrap().unwrap();
+    let saved = world.spaces.salvage(&world.project, &nested, &base).await.unwrap().unwrap().reference;
     assert_eq!(git(&world.bare(), &["show", &format!("{saved}:inner/x")]), "x");
 }
 

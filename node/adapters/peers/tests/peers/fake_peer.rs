@@ -193,10 +193,12 @@ pub fn workload() -> Workload {
             max_attempts: 3,
             linger_secs: 0,
             urgency: 1,
+            disconnect: ikigai_types::Disconnect::default(),
             owner: crate::near(),
         },
         prompt: "Do it.".to_owned(),
         base: Commit("a".repeat(40)),
+        from: Some(Commit("f".repeat(40))),
         image: None,
         network: "gateway".to_owned(),
     }
@@ -230,6 +232,7 @@ pub fn ended() -> News {
             deletions: 1,
         }),
         salvage: None,
+        saved: Some(commit("c")),
     }))
 }
 

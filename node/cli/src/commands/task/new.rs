@@ -9,8 +9,10 @@ use crate::run::Outcome;
 use crate::wait;
 use clap::Args;
 use ikigai_ports::NodeHandle;
-use ikigai_types::{Resources, Selector};
-use ikigai_wire::api::{Code, Problem, SubmitRequest, SubmitSource, SubmitView, TaskOptions};
+use ikigai_types::{Reconcile, Resources, Selector};
+use ikigai_wire::api::{
+    Code, DisconnectOptions, Problem, SubmitRequest, SubmitSource, SubmitView, TaskOptions,
+};
 use ring::rand::{SecureRandom, SystemRandom};
 
 /// Gives tasks to the mesh: every open one of the active feature, those named, or a new one in words
@@ -72,6 +74,16 @@ struct How {
     /// How long an agent stays for its editor after it is done (10m)
     #[arg(long, value_name = "TIME")]
     linger: Option<Span>,
+    /// How long a node that goes silent may take to come back, beyond the end of its lease (5m)
+    #[arg(long, value_name = "TIME")]
+    lost_after: Option<Span>,
+    /// Make no other attempt because a node went silent
+    #[arg(long)]
+    no_replace: bool,
+    /// Which attempt is kept when the silent node comes back while another runs: keep_original,
+    /// keep_replacement, best_score, longest_running
+    #[arg(long, value_name = "WHICH")]
+    reconcile: Option<Reconcile>,
     /// Go on although the model's price is not known
     #[arg(long)]
     allow_unknown_price: bool,
@@ -168,6 +180,15 @@ fn id(word: &str) -> String {
 }
 
 impl How {
+    fn disconnect(&self) -> Option<DisconnectOptions> {
+        let said = self.lost_after.is_some() || self.no_replace || self.reconcile.is_some();
+        said.then(|| DisconnectOptions {
+            lost_after_secs: self.lost_after.map(|s| s.0.as_secs()),
+            replace: self.no_replace.then_some(false),
+            reconcile: self.reconcile,
+        })
+    }
+
     fn options(&self) -> TaskOptions {
         let asks = self.cpu.is_some() || self.memory.is_some();
         let request = asks.then(|| Resources {
@@ -185,6 +206,7 @@ impl How {
             max_attempts: self.max_attempts,
             linger_secs: self.linger.map(|s| s.0.as_secs()),
             verify: Some(self.verify.clone()).filter(|v| !v.is_empty()),
+            disconnect: self.disconnect(),
             allow_unknown_price: self.allow_unknown_price,
         }
     }

@@ -64,7 +64,7 @@ impl Turn<'_> {
         if task.is_last(fence) {
             return task.state == state;
         }
-        let current = task.epoch;
+        let current = task.good_epoch();
         self.stale(fence, current, what);
         false
     }

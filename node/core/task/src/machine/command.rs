@@ -37,6 +37,7 @@ impl Turn<'_> {
             }
             _ => {
                 self.end_now(id, Reason::Stopped, 5);
+                self.wait_no_longer(id, Reason::Stopped);
                 self.emit(id, Event::Cancelled);
                 self.look_again();
             }
@@ -61,6 +62,7 @@ impl Turn<'_> {
     fn retry(&mut self, id: &TaskId, state: TaskState) {
         match state {
             TaskState::Failed(_) | TaskState::Lost | TaskState::Rejected | TaskState::Cancelled => {
+                self.wait_no_longer(id, Reason::Superseded);
                 self.emit(id, Event::Retried);
                 self.place_queued();
             }
@@ -79,8 +81,12 @@ impl Turn<'_> {
         if self.owner.tasks.get(id).is_some_and(|t| t.active().is_none()) {
             return self.illegal(id, state, "evict");
         }
-        self.end_now(id, Reason::Evicted, grace);
-        self.next_try(id, Reason::Evicted);
+        // The holder ends it and says what it saved: the next attempt goes on from that.
+        let active = self.owner.tasks.get(id).and_then(|t| t.active().map(|a| (a.fence.clone(), a.node)));
+        if let Some((fence, node)) = active {
+            self.emit(id, Event::Evicting { fence: fence.clone(), grace });
+            self.act(Effect::Stop { fence, node, grace, reason: Reason::Evicted });
+        }
     }
 
     fn accept(&mut self, id: &TaskId, state: TaskState, force: bool) {

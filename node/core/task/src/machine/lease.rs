@@ -10,19 +10,38 @@ use ikigai_types::{Fence, TaskId, Timestamp, Usage};
 
 impl Turn<'_> {
     pub(super) fn heartbeat(&mut self, fence: Fence) {
-        if !self.current(&fence, "heartbeat") {
-            return;
+        if self.current(&fence, "heartbeat") {
+            self.renew(&fence);
         }
+    }
+
+    /// Whatever a holder reports renews its lease: the answer to it says so.
+    pub(super) fn renew(&mut self, fence: &Fence) {
         let expires = self.now.after(self.owner.policy.lease);
-        if let Some(task) = self.owner.tasks.get_mut(&fence.attempt.task) {
-            task.expires = Some(expires);
+        let Some(task) = self.owner.tasks.get_mut(&fence.attempt.task) else { return };
+        task.expires = Some(expires);
+        // The order may not have arrived.
+        if let Some((node, grace)) = task.active().and_then(|a| Some((a.node, a.leaving?))) {
+            let fence = fence.clone();
+            self.act(Effect::Stop { fence, node, grace, reason: Reason::Evicted });
         }
+        self.repeat_hold(fence);
+    }
+
+    /// An order that did not arrive would leave an agent standing still for ever, or running while it should not.
+    fn repeat_hold(&mut self, fence: &Fence) {
+        let Some(task) = self.owner.tasks.get(&fence.attempt.task) else { return };
+        let Some(held) = task.active().filter(|a| a.held) else { return };
+        let (fence, node) = (fence.clone(), held.node);
+        let holds = matches!(task.state, TaskState::Paused | TaskState::Waiting(WaitReason::Quota));
+        self.act(if holds { Effect::Hold { fence, node } } else { Effect::Unhold { fence, node } });
     }
 
     pub(super) fn quota(&mut self, fence: Fence, until: Timestamp) {
         if !self.current(&fence, "quota") {
             return;
         }
+        self.renew(&fence);
         let id = fence.attempt.task.clone();
         let Some(task) = self.owner.tasks.get(&id).filter(|t| t.state == TaskState::Running) else { return };
         let node = task.attempts.last().map_or(self.owner.node, |a| a.node);
@@ -53,33 +72,28 @@ impl Turn<'_> {
         }
     }
 
-    /// Takes back leases whose holder went silent. Its late results are refused by their epoch.
-    pub(super) fn expire_leases(&mut self) {
-        let now = self.now;
-        let over = self.owner.tasks.values().filter(|t| t.expires.is_some_and(|e| e <= now));
-        let over: Vec<_> = over.filter_map(|t| t.active()).map(|a| (a.fence.clone(), a.node)).collect();
-        for (fence, node) in over {
-            let id = fence.attempt.task.clone();
-            let detail = format!("node {} did not renew the lease of epoch {}", node.short(), fence.epoch);
-            self.emit(&id, lost(fence.clone(), detail));
-            self.act(Effect::Stop { fence, node, grace: 0, reason: Reason::Lost });
-            self.next_try(&id, Reason::Lost);
-        }
-    }
-
     pub(super) fn ended(&mut self, observation: Observation) {
-        let Observation::Ended { fence, exit_code, reason, detail, usage, change, salvage } = observation
+        let Observation::Ended { fence, exit_code, reason, detail, usage, change, salvage, saved } =
+            observation
         else {
             return;
         };
-        if !self.current(&fence, "result") {
-            return;
-        }
         let id = fence.attempt.task.clone();
         let reason = reason.or_else(|| change.is_none().then_some(Reason::NoChange));
-        self.emit(&id, Event::Ended { fence, exit_code, reason, detail, usage, change, salvage });
+        // One that was replaced and comes to nothing leaves its replacement alone.
+        let task = self.owner.tasks.get(&id);
+        let aside =
+            reason.is_some() && task.is_some_and(|t| t.away(&fence).is_some() && t.active().is_some());
+        if !aside && !self.current(&fence, "result") {
+            return;
+        }
+        self.emit(&id, Event::Ended { fence, exit_code, reason, detail, usage, change, salvage, saved });
         match reason {
-            None => self.do_chore(&id),
+            _ if aside => {}
+            None => {
+                self.wait_no_longer(&id, Reason::Superseded);
+                self.do_chore(&id);
+            }
             Some(reason) => self.next_try(&id, reason),
         }
         self.look_again();
@@ -96,11 +110,8 @@ impl Turn<'_> {
     }
 }
 
-fn lost(fence: Fence, detail: String) -> Event {
-    over(fence, Reason::Lost, detail)
-}
-
-fn over(fence: Fence, reason: Reason, detail: String) -> Event {
+/// The end of an attempt that its holder did not tell of.
+pub(super) fn over(fence: Fence, reason: Reason, detail: String) -> Event {
     Event::Ended {
         fence,
         exit_code: None,
@@ -109,5 +120,6 @@ fn over(fence: Fence, reason: Reason, detail: String) -> Event {
         usage: Usage::default(),
         change: None,
         salvage: None,
+        saved: None,
     }
 }

@@ -70,7 +70,8 @@ impl Turn<'_> {
         let attempt = AttemptId { task: id.clone(), number: task.next_number() };
         let fence = Fence { attempt, epoch: task.epoch.next() };
         let lease = Lease { fence, node, expires: self.now.after(self.owner.policy.lease) };
-        self.emit(id, Event::Granted { lease: lease.clone(), rows });
+        let continues = task.continues();
+        self.emit(id, Event::Granted { lease: lease.clone(), rows, continues });
         self.act(Effect::Offer(lease));
     }
 

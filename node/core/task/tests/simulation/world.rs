@@ -98,6 +98,7 @@ fn spec(i: usize) -> TaskSpec {
         max_attempts: 1000,
         linger_secs: 0,
         urgency: 0,
+        disconnect: ikigai_types::Disconnect::default(),
         owner: me(),
     }
 }
@@ -300,6 +301,7 @@ impl World {
             usage: Usage::default(),
             change,
             salvage: None,
+            saved: None,
         });
     }
 
@@ -374,7 +376,7 @@ impl World {
         let known = |t: &TaskId| self.owner.task(t).is_some();
         assert!(self.submitted.iter().all(known), "an acknowledged task was lost");
         for task in self.owner.tasks().values() {
-            assert!(task.attempts.iter().filter(|a| a.phase != ikigai_task::Phase::Ended).count() <= 1);
+            assert!(task.attempts.iter().filter(|a| a.is_active()).count() <= 1);
         }
     }
 }

@@ -12,6 +12,7 @@ use ikigai_types::WorkloadId;
 use ikigai_wire::agent::FrameBody;
 use ikigai_wire::peer::{News, Order, Reply};
 use std::time::Duration;
+use tokio_util::task::AbortOnDropHandle;
 
 /// How often limits are looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -107,7 +108,7 @@ impl Run {
             Order::Stop { grace, reason } => {
                 let detail = format!("the owner ended it: {}", reason.name());
                 self.stopped.get_or_insert(Breach { reason, detail });
-                executor.stop(id, Duration::from_secs(grace)).await
+                return self.end_within(id, Duration::from_secs(grace));
             }
             Order::Hold => executor.pause(id).await.map(|()| self.watch.hold(true, now)),
             Order::Unhold => executor.resume(id).await.map(|()| self.watch.hold(false, now)),
@@ -144,7 +145,7 @@ impl Run {
 
     async fn tick(&mut self, id: &WorkloadId, ticks: u32, disk: u64) {
         if self.stopped.is_some() {
-            return;
+            return self.beat(ticks).await;
         }
         let now = self.shared.parts.clock.now();
         // One whose result was taken stays for its editor only: it has nothing to lose but its place.
@@ -152,16 +153,32 @@ impl Run {
         if let Some(breach) = limits.or_else(|| self.shared.drained(now)) {
             tracing::warn!(reason = breach.reason.name(), detail = breach.detail, "ends the agent");
             self.stopped = Some(breach);
-            super::log_failure("stop", self.shared.parts.executor.stop(id, GRACE).await);
-            return;
+            self.end_within(id, GRACE);
         }
-        if self.note.delivered {
-            return;
-        }
+        self.beat(ticks).await;
+    }
+
+    /// Renews the lease when it is time, also while the agent is being ended: the owner is to hear how.
+    async fn beat(&mut self, ticks: u32) {
+        let gone = |b: &Breach| matches!(b.reason, Reason::Lost | Reason::Superseded | Reason::Stopped);
         let every = (self.note.lease_ms / 3000).max(1);
-        if u64::from(ticks) % every == 0 {
+        if !self.note.delivered && !self.stopped.as_ref().is_some_and(gone) && u64::from(ticks) % every == 0 {
             self.heartbeat().await;
         }
+    }
+
+    /// Ends the agent beside everything else that goes on. The same order again changes nothing; a shorter one
+    /// counts.
+    fn end_within(&mut self, id: &WorkloadId, grace: Duration) {
+        let by = self.shared.parts.clock.now().after(grace);
+        if self.ending.as_ref().is_some_and(|(sooner, _)| *sooner <= by) {
+            return;
+        }
+        let (executor, id) = (self.shared.parts.executor.clone(), id.clone());
+        let ending = tokio::spawn(async move {
+            super::log_failure("stop", executor.stop(&id, grace).await);
+        });
+        self.ending = Some((by, AbortOnDropHandle::new(ending)));
     }
 
     fn passed(&mut self, disk: u64, now: ikigai_types::Timestamp) -> Option<Breach> {
@@ -170,7 +187,9 @@ impl Run {
 
     fn lease_over(&self, now: ikigai_types::Timestamp) -> Option<Breach> {
         let detail = || "its owner did not renew the lease".to_owned();
-        (now >= self.lease_until).then(|| Breach { reason: Reason::Lost, detail: detail() })
+        // The owner waits for as long before it gives the attempt up.
+        let until = self.lease_until.after(self.note.spec.disconnect.lost_after());
+        (now >= until).then(|| Breach { reason: Reason::Lost, detail: detail() })
     }
 
     /// Asks for more time and notes how long it ran, for the next start of this node.
@@ -191,7 +210,7 @@ impl Run {
             Ok(Reply::Refused { text, .. }) if self.stopped.is_none() => {
                 self.stopped = Some(Breach { reason: Reason::Lost, detail: text });
                 if let Some(id) = self.note.workload.clone() {
-                    super::log_failure("stop", self.shared.parts.executor.stop(&id, GRACE).await);
+                    self.end_within(&id, GRACE);
                 }
             }
             Ok(Reply::Refused { .. }) => {}

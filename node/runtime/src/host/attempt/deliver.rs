@@ -3,6 +3,7 @@
 
 use super::{Run, Told};
 use ikigai_ports::PortError;
+use ikigai_ports::workspace::Saved;
 use ikigai_task::Reason;
 use ikigai_task::host::{Breach, End, judge};
 use ikigai_types::Change;
@@ -25,12 +26,14 @@ impl Run {
         }
         let (change, breach) = self.collect(breach).await;
         let failed = breach.is_some() || change.is_none();
-        let salvage = if failed { self.salvage().await } else { None };
+        let saved = if failed { self.salvage().await } else { None };
         let (reason, detail) = breach.map_or((None, String::new()), |b| (Some(b.reason), b.detail));
         // From here on it asks nothing of the machine but patience with an owner that may be away.
         self.shared.release(self.fence());
         let (usage, fence) = (self.note.usage, self.fence().clone());
-        let ended = Ended { exit_code, reason, detail, usage, change, salvage };
+        let (salvage, saved) =
+            saved.map_or((None, None), |s| (Some(s.reference), Some(s.commit).filter(|_| s.sound)));
+        let ended = Ended { exit_code, reason, detail, usage, change, salvage, saved };
         self.shipper.finish().await;
         // Refused as stale: the work is kept under its salvage ref, the refusal is in the owner's log.
         if let Reply::Refused { text, .. } = self.teller.finish(News::Ended(Box::new(ended))).await {
@@ -60,7 +63,7 @@ impl Run {
         }
     }
 
-    async fn salvage(&self) -> Option<String> {
+    async fn salvage(&self) -> Option<Saved> {
         let base = &self.note.base;
         let saved = self.shared.parts.workspaces.salvage(&self.note.spec.project, self.fence(), base).await;
         saved.unwrap_or_else(|error| {

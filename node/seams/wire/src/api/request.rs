@@ -1,6 +1,6 @@
 //! What a person or program asks of a node.
 
-use ikigai_types::{Limits, Resources, Selector};
+use ikigai_types::{Disconnect, Limits, Reconcile, Resources, Selector};
 use serde::{Deserialize, Serialize};
 
 /// New tasks, or with `dry_run` the plan for them.
@@ -80,8 +80,39 @@ pub struct TaskOptions {
     pub linger_secs: Option<u64>,
     /// Check commands in place of those of the project.
     pub verify: Option<Vec<String>>,
+    /// What is done when the node that runs an attempt goes silent.
+    pub disconnect: Option<DisconnectOptions>,
     /// Goes on although the model's price is unknown.
     pub allow_unknown_price: bool,
+}
+
+/// What is done when the node that runs an attempt goes silent; what is absent is as usual.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct DisconnectOptions {
+    /// Seconds that it may come back within, beyond the end of its lease; 0 when absent.
+    #[serde(rename = "lostAfterSeconds", alias = "lost_after_seconds")]
+    pub lost_after_secs: Option<u64>,
+    /// Whether another attempt is made meanwhile; true when absent.
+    pub replace: Option<bool>,
+    /// Which of the two is kept when it comes back while the other runs; `best_score` when absent.
+    pub reconcile: Option<Reconcile>,
+}
+
+impl DisconnectOptions {
+    /// A holder is waited for a week at most.
+    pub const MOST: u64 = 7 * 24 * 3600;
+
+    /// These in place of `below`, as far as they say anything.
+    #[must_use]
+    pub fn over(self, below: Disconnect) -> Disconnect {
+        Disconnect {
+            lost_after_secs: self.lost_after_secs.unwrap_or(below.lost_after_secs).min(Self::MOST),
+            replace: self.replace.unwrap_or(below.replace),
+            reconcile: self.reconcile.unwrap_or(below.reconcile),
+        }
+    }
 }
 
 /// Something to do to one task.

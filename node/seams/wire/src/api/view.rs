@@ -184,7 +184,7 @@ pub struct AttemptView {
     pub node: NodeId,
     /// Label of its agent in URLs.
     pub agent: String,
-    /// `preparing`, `running`, `paused`, `ended`.
+    /// `preparing`, `running`, `paused`, `away` (its node is silent and may come back), `ended`.
     pub phase: String,
     /// How it ended: `done`, `host`, `agent`, `quota`, `policy`, `stall`, `oom`, `time`, `check-failed`, `lost`, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -209,9 +209,23 @@ pub struct AttemptView {
     /// Ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+    /// What it goes on from, when that is what was saved of an earlier attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<ContinuesView>,
     /// Ref that holds work that was not pushed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salvage: Option<String>,
+}
+
+/// Where an attempt goes on from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ContinuesView {
+    /// Number of the attempt that made it.
+    pub attempt: u32,
+    /// The commit that was saved of it.
+    pub commit: String,
 }
 
 /// What placement said of one node.

@@ -115,6 +115,7 @@ fn attempt(task: &TaskView, number: u32, phase: &str, at: Timestamp) -> AttemptV
         usage: Usage { calls: 3, input_tokens: 12_000, output_tokens: 800, cost: Some(MicroUsd(41_000)) },
         started_at: at,
         ended_at: None,
+        continues: None,
         salvage: None,
     }
 }

@@ -1,0 +1,166 @@
+//! One try of a task, as its owner knows it.
+
+use crate::retry::Reason;
+use ikigai_types::{
+    Change, CheckResult, Commit, Fence, NodeId, PatchId, PlacementRow, Timestamp, Usage, Verdict, WorkloadId,
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// One try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Its lease.
+    pub fence: Fence,
+    /// The node it went to.
+    pub node: NodeId,
+    /// What placement said.
+    pub rows: Vec<PlacementRow>,
+    /// How far it is.
+    pub phase: Phase,
+    /// Its holder did not renew the lease and may still come back.
+    pub silent: Option<Silent>,
+    /// Its holder was told to end it within so many seconds, and has not answered yet.
+    pub leaving: Option<u64>,
+    /// The earlier attempt it goes on from.
+    pub continues: Option<Continues>,
+    /// It was held once: whether it is to run is repeated whenever its lease is renewed.
+    pub held: bool,
+    /// What the executor calls it.
+    pub workload: Option<WorkloadId>,
+    /// What its result is compared with.
+    pub base: Option<Commit>,
+    /// What its sandbox does not hold.
+    pub isolation_missing: Vec<String>,
+    /// Exit code of the agent.
+    pub exit_code: Option<i32>,
+    /// Why it has no accepted result.
+    pub reason: Option<Reason>,
+    /// In a sentence.
+    pub detail: String,
+    /// What it used.
+    pub usage: Usage,
+    /// What it made.
+    pub change: Option<Change>,
+    /// Ref of what was not pushed.
+    pub salvage: Option<String>,
+    /// The commit there, when another attempt may go on from it.
+    pub saved: Option<Commit>,
+    /// Its patch.
+    pub patch: Option<PatchId>,
+    /// What the checks said.
+    pub verified: Option<Verification>,
+    /// Its merge commit.
+    pub merged: Option<Commit>,
+    /// Granted.
+    pub started_at: Timestamp,
+    /// The agent runs since.
+    pub running_at: Option<Timestamp>,
+    /// Ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// How far an attempt is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Its node makes it ready.
+    Preparing,
+    /// Its agent runs, or is held.
+    Running,
+    /// Its holder is silent, another attempt may be made, and it may still come back.
+    Away,
+    /// It is over.
+    Ended,
+}
+
+/// A holder that did not renew its lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Silent {
+    /// It is waited for until then.
+    pub until: Timestamp,
+    /// How far the attempt was.
+    pub was: Phase,
+    /// Its agent was held.
+    pub held: bool,
+}
+
+/// What the checks said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verification {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Who ran them.
+    pub node: NodeId,
+    /// The checks.
+    pub checks: Vec<CheckResult>,
+    /// What is missing for VERIFIED.
+    pub gaps: Vec<String>,
+}
+
+/// Where an attempt goes on from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Continues {
+    /// Number of the attempt that made it.
+    pub attempt: u32,
+    /// What was saved of it.
+    pub commit: Commit,
+    /// What that began from: the result is compared with it.
+    pub base: Commit,
+}
+
+impl Attempt {
+    /// One that was just granted.
+    pub(crate) fn new(
+        lease: &ikigai_types::Lease,
+        rows: &[PlacementRow],
+        continues: Option<Continues>,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            fence: lease.fence.clone(),
+            node: lease.node,
+            rows: rows.to_vec(),
+            phase: Phase::Preparing,
+            silent: None,
+            leaving: None,
+            continues,
+            held: false,
+            workload: None,
+            base: None,
+            isolation_missing: Vec::new(),
+            exit_code: None,
+            reason: None,
+            detail: String::new(),
+            usage: Usage::default(),
+            change: None,
+            salvage: None,
+            saved: None,
+            patch: None,
+            verified: None,
+            merged: None,
+            started_at: at,
+            running_at: None,
+            ended_at: None,
+        }
+    }
+
+    /// Whether it holds a lease: its agent is made ready, runs or is held.
+    pub const fn is_active(&self) -> bool {
+        matches!(self.phase, Phase::Preparing | Phase::Running)
+    }
+
+    /// Its number.
+    pub const fn number(&self) -> u32 {
+        self.fence.attempt.number
+    }
+
+    /// What placement thought of its node.
+    pub fn score(&self) -> Option<u32> {
+        self.rows.iter().find(|r| r.chosen).and_then(|r| r.score)
+    }
+
+    /// How long its agent has run.
+    pub fn ran(&self, now: Timestamp) -> Duration {
+        self.running_at.map_or(Duration::ZERO, |at| self.ended_at.unwrap_or(now).since(at))
+    }
+}

@@ -1,0 +1,224 @@
+//! The one place where a task changes: events, taken in one after the other.
+
+use super::Task;
+use crate::attempt::{Attempt, Phase, Silent, Verification};
+use crate::event::Event;
+use crate::retry::Reason;
+use crate::state::{TaskState, WaitReason};
+use ikigai_types::{Commit, Fence, Lease, PlacementRow, Timestamp, Verdict, WorkloadId};
+
+impl Task {
+    /// Takes in an event. The one place where a task changes.
+    pub(crate) fn apply(&mut self, event: &Event, at: Timestamp) {
+        self.updated_at = at;
+        match event {
+            Event::Submitted { .. } | Event::StaleRefused { .. } | Event::Denied { .. } => {}
+            Event::Waits { reason, text, rows, until } => {
+                self.go(TaskState::Waiting(*reason));
+                self.wait_text.clone_from(text);
+                self.rows.clone_from(rows);
+                self.not_before = *until;
+            }
+            Event::Queued => self.go(TaskState::Queued),
+            Event::Placing => self.go(TaskState::Placing),
+            Event::Granted { lease, rows, continues } => {
+                self.granted(lease, rows);
+                self.attempts.push(Attempt::new(lease, rows, continues.clone(), at));
+                self.go(TaskState::Preparing);
+            }
+            Event::Declined { fence, text } => {
+                self.attempts.retain(|a| &a.fence != fence);
+                self.expires = None;
+                self.wait_text.clone_from(text);
+                self.go(TaskState::Queued);
+            }
+            Event::Started { workload, base, isolation_missing, .. } => {
+                self.started(workload, base, isolation_missing, at);
+            }
+            Event::Evicting { fence, grace } => {
+                self.attempt_mut(fence).into_iter().for_each(|a| a.leaving = Some(*grace));
+            }
+            Event::Silent { fence, until, replaced } => self.silent(fence, *until, *replaced),
+            Event::Returned { fence } => self.returned(fence),
+            Event::Ended { fence, .. } => self.ended(fence, event, at),
+            Event::BackOff { until, .. } => {
+                self.not_before = Some(*until);
+                self.goes_on_in(TaskState::Queued);
+            }
+            Event::Failed { reason: Reason::Lost } => self.go(TaskState::Lost),
+            Event::Failed { reason } => self.go(TaskState::Failed(*reason)),
+            Event::Cancelled => self.go(TaskState::Cancelled),
+            Event::Paused => {
+                self.hold();
+                self.go(TaskState::Paused);
+            }
+            Event::QuotaHeld { until, .. } => {
+                self.hold();
+                self.not_before = Some(*until);
+                self.wait_text = "the provider's quota is used up".to_owned();
+                self.go(TaskState::Waiting(WaitReason::Quota));
+            }
+            Event::Resumed => {
+                let to = self.held_in.take().unwrap_or(TaskState::Queued);
+                self.not_before = None;
+                self.go(to);
+            }
+            Event::Retried => {
+                self.blamed_from = self.attempts.len();
+                self.not_before = None;
+                self.go(TaskState::Queued);
+            }
+            review => self.reviewed(review),
+        }
+    }
+
+    fn granted(&mut self, lease: &Lease, rows: &[PlacementRow]) {
+        self.epoch = lease.fence.epoch;
+        self.expires = Some(lease.expires);
+        self.not_before = None;
+        self.rows = rows.to_vec();
+    }
+
+    fn hold(&mut self) {
+        self.held_in = Some(self.state);
+        if let Some(a) = self.attempts.last_mut().filter(|a| a.phase != Phase::Ended) {
+            a.held = true;
+        }
+    }
+
+    fn started(&mut self, workload: &WorkloadId, base: &Commit, missing: &[String], at: Timestamp) {
+        if let Some(a) = self.attempts.last_mut() {
+            a.phase = Phase::Running;
+            a.workload = Some(workload.clone());
+            a.base = Some(base.clone());
+            a.isolation_missing = missing.to_vec();
+            a.running_at.get_or_insert(at);
+        }
+        self.goes_on_in(TaskState::Running);
+    }
+
+    /// A person's pause outlives what happens to the attempt it met.
+    fn goes_on_in(&mut self, state: TaskState) {
+        if self.state == TaskState::Paused {
+            self.held_in = Some(state);
+        } else {
+            self.go(state);
+        }
+    }
+
+    fn attempt_mut(&mut self, fence: &Fence) -> Option<&mut Attempt> {
+        self.attempts.iter_mut().find(|a| &a.fence == fence)
+    }
+
+    fn silent(&mut self, fence: &Fence, until: Timestamp, replaced: bool) {
+        let held = matches!(self.state, TaskState::Paused | TaskState::Waiting(_));
+        if let Some(a) = self.attempt_mut(fence) {
+            a.silent = Some(Silent { until, was: a.phase, held });
+            if replaced {
+                a.phase = Phase::Away;
+            }
+        }
+        self.expires = (!replaced).then_some(until);
+    }
+
+    fn returned(&mut self, fence: &Fence) {
+        let Some(i) = self.attempts.iter().position(|a| &a.fence == fence) else { return };
+        let mut a = self.attempts.remove(i);
+        let silent = a.silent.take();
+        let was_away = a.phase == Phase::Away;
+        if let Some(silent) = silent {
+            a.phase = silent.was;
+        }
+        let state = if a.phase == Phase::Running { TaskState::Running } else { TaskState::Preparing };
+        self.attempts.push(a);
+        if was_away {
+            self.not_before = None;
+            self.goes_on_in(state);
+        }
+    }
+
+    fn ended(&mut self, fence: &Fence, event: &Event, at: Timestamp) {
+        let Event::Ended { exit_code, reason, detail, usage, change, salvage, saved, .. } = event else {
+            return;
+        };
+        let present = self.holds(fence);
+        if let Some(a) = self.attempt_mut(fence) {
+            a.phase = Phase::Ended;
+            a.silent = None;
+            a.exit_code = *exit_code;
+            a.reason = *reason;
+            a.detail.clone_from(detail);
+            a.usage = *usage;
+            a.change.clone_from(change);
+            a.salvage.clone_from(salvage);
+            a.saved.clone_from(saved);
+            a.ended_at = Some(at);
+        }
+        // The end of one that was replaced leaves the task where it is.
+        if present {
+            self.expires = None;
+            self.held_in = None;
+            self.chore_tries = 0;
+            if reason.is_none() {
+                self.go(TaskState::Verifying);
+            }
+        }
+    }
+
+    fn reviewed(&mut self, event: &Event) {
+        if let Event::ChoreFailed { text, until, .. } = event {
+            self.chore_tries += 1;
+            self.not_before = Some(*until);
+            self.wait_text.clone_from(text);
+            return;
+        }
+        self.chore_tries = 0;
+        self.not_before = None;
+        match event {
+            Event::PatchOpened { patch, .. } => {
+                if let Some(a) = self.attempts.last_mut() {
+                    a.patch = Some(patch.clone());
+                }
+            }
+            Event::Verified { verdict, node, checks, gaps, .. } => {
+                let (verdict, node) = (*verdict, *node);
+                if let Some(a) = self.attempts.last_mut() {
+                    a.verified =
+                        Some(Verification { verdict, node, checks: checks.clone(), gaps: gaps.clone() });
+                    if verdict == Verdict::Not {
+                        a.reason = Some(Reason::CheckFailed);
+                        a.detail = gaps.join(", ");
+                    }
+                }
+                if verdict != Verdict::Not {
+                    self.go(TaskState::Review);
+                }
+            }
+            Event::AcceptDecided { fence } => self.accepted = Some(fence.clone()),
+            Event::MergeRefused { text, .. } => {
+                self.accepted = None;
+                if let Some(a) = self.attempts.last_mut() {
+                    a.reason = Some(Reason::Conflict);
+                    a.detail.clone_from(text);
+                }
+            }
+            Event::Merged { commit, .. } => {
+                if let Some(a) = self.attempts.last_mut() {
+                    a.merged = Some(commit.clone());
+                }
+                self.go(TaskState::Accepted);
+            }
+            Event::Ticked => self.ticked = true,
+            Event::Rejected { text } => {
+                self.rejected = Some(text.clone());
+                self.go(TaskState::Rejected);
+            }
+            _ => {}
+        }
+    }
+
+    fn go(&mut self, to: TaskState) {
+        debug_assert!(crate::state::Moves::allows(self.state, to), "{} → {to}", self.state);
+        self.state = to;
+    }
+}
