@@ -31,6 +31,7 @@ run({}, async (page, context) => {
   await go(page, "/tasks");
   await page.locator(".column.review .task", { hasText: "T001" }).waitFor({ timeout: LONG });
   await look("board");
+  await keyboard(page);
   await page.locator(".column.review .task", { hasText: "T001" }).click();
   await page.getByRole("heading", { level: 1, name: /T001/ }).waitFor();
   await page.locator(".log .line.ran").first().waitFor();
@@ -75,9 +76,7 @@ run({}, async (page, context) => {
   await page.getByRole("heading", { name: "1 needs you" }).waitFor();
   await look("now");
   await page.locator("a", { hasText: "T002" }).first().click();
-  await page.keyboard.press("x");
-  await page.getByLabel(/Why\?/).fill("Say in the docstring what standard input is for.");
-  await page.getByRole("button", { name: "Reject and try again" }).click();
+  await note(page);
   await go(page, "/tasks");
   await page.locator(".task", { hasText: "T002" }).locator(".num", { hasText: "#2" }).waitFor({ timeout: LONG });
 
@@ -99,7 +98,7 @@ run({}, async (page, context) => {
   // On a phone nothing is cut off; in the dark everything can be read.
   const task = await page.evaluate(() => fetch("/v1/tasks?limit=1", { headers: { "X-Ikigai-Key": localStorage.getItem("ikigai.key") } }).then((r) => r.json()));
   const id = encodeURIComponent(task.items[0].id);
-  const paths = ["/now", "/tasks", `/task/${id}`, "/review", `/review/${id}`, "/features", "/feature/001-text-stats", "/spec", "/agents", "/nodes", "/settings", "/more"];
+  const paths = ["/now", "/tasks", `/task/${id}`, "/review", `/review/${id}`, "/features", "/feature/001-text-stats", "/spec", "/agents", "/nodes", "/access", "/settings", "/more"];
   for (const [width, colorScheme] of [[390, "light"], [1280, "dark"]]) {
     await page.setViewportSize({ width, height: 844 });
     await page.emulateMedia({ colorScheme });
@@ -130,6 +129,55 @@ async function secrets(page, context) {
   expect(held.cookie === "" && held.names.join() === "ikigai.key" && held.key !== cookie.value, `the page holds ${JSON.stringify(held)}`);
   const alone = await page.evaluate(() => fetch("/v1/tasks").then((r) => r.status));
   expect(alone === 401, `the cookie alone gets in: ${alone}`);
+}
+
+// A note on a line is kept when the page is left, and becomes what the next attempt is told.
+async function note(page) {
+  const first = page.locator("td.code.new", { hasText: "Where the text comes from" });
+  await first.waitFor();
+  for (let steps = 0; !(await page.locator("td.code.at", { hasText: "Where the text comes from" }).count()); steps++) {
+    expect(steps < 50, "keys do not reach the line");
+    await page.keyboard.press("j");
+  }
+  await page.keyboard.press("c");
+  await page.keyboard.type("Say what standard input is for.");
+  await page.keyboard.press("Control+Enter");
+  await page.locator(".noted", { hasText: "Say what standard input is for." }).waitFor();
+  await page.keyboard.press("u");
+  await page.getByRole("link", { name: /T002/ }).first().click();
+  await page.locator(".noted", { hasText: "Say what standard input is for." }).waitFor();
+  await page.keyboard.press("x");
+  await page.getByLabel(/Why\?/).fill("Nearly.");
+  const sent = page.waitForRequest((request) => request.url().endsWith("/reject"));
+  await page.getByRole("button", { name: "Reject and try again" }).click();
+  const { reason, retry } = (await sent).postDataJSON();
+  const wanted = 'Nearly.\n\ntextstats/source.py:1: `"""Where the text comes from."""`\n    Say what standard input is for.';
+  expect(retry && reason === wanted, `the reason is ${reason}`);
+}
+
+// Keys alone lead anywhere, and it can always be seen where they are.
+async function keyboard(page) {
+  await page.keyboard.press("g");
+  await page.keyboard.press("b");
+  await page.getByRole("heading", { level: 1, name: "Board" }).waitFor();
+  const seen = new Set();
+  for (let n = 0; n < 24; n++) {
+    await page.keyboard.press("Tab");
+    const at = await page.evaluate(() => {
+      // After the last one comes the browser itself.
+      if (document.activeElement === document.body) return {};
+      const style = getComputedStyle(document.activeElement);
+      const text = document.activeElement.textContent.trim().slice(0, 20) || document.activeElement.getAttribute("aria-label");
+      return { text, visible: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 };
+    });
+    if (at.text) expect(at.visible, `it cannot be seen that ${at.text} has the focus`);
+    if (at.text) seen.add(at.text);
+  }
+  expect(seen.size > 12, `Tab reaches only ${[...seen]}`);
+  await page.keyboard.press("?");
+  await page.getByRole("dialog").getByText("Command palette").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "hidden" });
 }
 
 async function search(page) {

@@ -1,7 +1,7 @@
 //! The dashboard of a real node in a real browser: a person's day on it, and how much it bears.
 
-use crate::node::{Runs, TestNode, turn};
-use crate::parts;
+use crate::node::{NodeProcess, Runs, TestNode, turn};
+use crate::{parts, project};
 use ikigai_wire::api::TaskOptions;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -21,7 +21,7 @@ fn browser(test: &str) -> Option<()> {
 }
 
 /// A one-time link, as a person gets it.
-async fn link(node: &TestNode) -> String {
+async fn link(node: &NodeProcess) -> String {
     let mut command = Command::new(parts::built("ikigai"));
     command.arg("--home").arg(node.home()).args(["open", "--print"]);
     let out = command.output().await.unwrap();
@@ -64,6 +64,41 @@ async fn a_persons_day_on_the_dashboard() {
     assert_eq!(said["editor"], true, "{said}");
     let is_there = |name: &str| std::env::var_os(name).is_some();
     assert!(!is_there("IKIGAI_AXE") || said["axe"].as_u64() > Some(20), "{said}");
+}
+
+/// A node that gets no work and takes part in a mesh.
+async fn member(name: &str) -> NodeProcess {
+    let mesh = "[mesh]\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]\nmdns = false\n";
+    let runs = Runs::Process(PathBuf::from("/nonexistent"));
+    let script = project::feature().join("model.toml");
+    let mut node = NodeProcess::prepare(name, &runs, "backend = \"git\"", mesh, &script);
+    node.up().await;
+    node
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_is_let_in_and_taken_out_on_the_dashboard() {
+    if browser("a_machine_is_let_in_and_taken_out_on_the_dashboard").is_none() {
+        return;
+    }
+    let _turn = turn().await;
+    let (laptop, server) = (member("laptop").await, member("server").await);
+    let mut access = script("access.cjs", &[&link(&laptop).await, "server"]);
+    let mut lines = BufReader::new(access.stdout.take().unwrap()).lines();
+    let said = async {
+        loop {
+            let line = lines.next_line().await.unwrap().expect("the script said nothing at its end");
+            let said: serde_json::Value =
+                serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+            let Some(command) = said["command"].as_str() else { return said };
+            let mut join = Command::new(parts::built("ikigai"));
+            join.arg("--home").arg(server.home()).args(command.split(' ').skip(1));
+            let out = join.output().await.unwrap();
+            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        }
+    };
+    let said = tokio::time::timeout(Duration::from_secs(120), said).await.expect("the browser hangs");
+    assert_eq!(said["ok"], true, "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ import type { LogEntry, Task } from "../src/api/types";
 import { rowsOf } from "../src/words/agentlog";
 import { paired, parseDiff } from "../src/words/diff";
 import { layOut } from "../src/words/graph";
+import { keyOf, noteOn, told } from "../src/words/notes";
 import { can, fits, needOf, wordsIn } from "../src/words/task";
 import { lastWritten, plain } from "../src/words/text";
 import { age, bytes, cost, count, span } from "../src/words/time";
@@ -86,6 +87,18 @@ test("a diff that is no diff, or without end, hurts nobody", () => {
   assert.deepEqual(parseDiff("").files, []);
   assert.equal(parseDiff("diff --git a/x b/x\n@@ -1 +1 @@\n" + "+a\n".repeat(30_000)).isCut, true);
   assert.equal(parseDiff("diff --git a/x\u202e b/x\u202e\n").files[0]?.path, "x␣202e␣");
+});
+
+test("notes on lines are one text in the order of the patch", () => {
+  const { files } = parseDiff(DIFF);
+  const [, old, fresh, , , odd] = files[0]?.hunks[0]?.lines ?? [];
+  const note = (line: typeof old, path: string, text: string) => ({ ...noteOn(path, line as NonNullable<typeof old>)!, text });
+  assert.equal(noteOn("x", odd as NonNullable<typeof odd>), null, "there is no line to speak of");
+  assert.notEqual(keyOf("x", old as NonNullable<typeof old>), keyOf("x", fresh as NonNullable<typeof fresh>));
+  const notes = [note(fresh, "z.py", "last"), note(fresh, "src/a.py", "why?\nsay more"), note(old, "src/a.py", "keep"), note(old, "gone", "  ")];
+  assert.equal(told(" All in all. ", notes, ["src/a.py", "gone", "z.py"]),
+    "All in all.\n\nsrc/a.py:2: `new`\n    why?\n    say more\n\nsrc/a.py:2 (removed): `old`\n    keep\n\nz.py:2: `new`\n    last");
+  assert.equal(told("", [], []), "");
 });
 
 test("a feature is waves, direct edges and the longest way that is left", () => {

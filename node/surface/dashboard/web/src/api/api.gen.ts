@@ -641,6 +641,8 @@ export interface components {
         AttemptView: {
             /** @description Label of its agent in URLs. */
             agent: string;
+            /** @description What it goes on from, when that is what was saved of an earlier attempt. */
+            continues?: components["schemas"]["ContinuesView"] | null;
             /** @description That in a sentence. */
             detail?: string | null;
             /** @description Ended. */
@@ -660,7 +662,7 @@ export interface components {
             node: components["schemas"]["NodeId"];
             /** @description How it ended: `done`, `host`, `agent`, `quota`, `policy`, `stall`, `oom`, `time`, `check-failed`, `lost`, … */
             outcome?: string | null;
-            /** @description `preparing`, `running`, `paused`, `ended`. */
+            /** @description `preparing`, `running`, `paused`, `away` (its node is silent and may come back), `ended`. */
             phase: string;
             /** @description Why this node: one line per node. */
             placement: components["schemas"]["PlacementView"][];
@@ -709,6 +711,16 @@ export interface components {
         };
         /** @description Kinds of errors; each has one exit code and one HTTP status for good. */
         Code: "failed" | "usage" | "not-found" | "unauthenticated" | "denied" | "conflict" | "unreachable" | "timed-out";
+        /** @description Where an attempt goes on from. */
+        ContinuesView: {
+            /**
+             * Format: uint32
+             * @description Number of the attempt that made it.
+             */
+            attempt: number;
+            /** @description The commit that was saved of it. */
+            commit: string;
+        };
         /** @description An edge of the task graph. */
         EdgeView: {
             /** @description Why: `explicit`, `phase`, `file-order`, `same-file src/a.rs`, `tests-first`. */
@@ -1465,6 +1477,7 @@ export interface operations {
                      * @default {
                      *       "adapter": null,
                      *       "allowUnknownPrice": false,
+                     *       "disconnect": null,
                      *       "limits": null,
                      *       "lingerSeconds": null,
                      *       "maxAttempts": null,
@@ -1486,6 +1499,28 @@ export interface operations {
                          * @default false
                          */
                         allowUnknownPrice?: boolean;
+                        /**
+                         * @description What is done when the node that runs an attempt goes silent.
+                         * @default null
+                         */
+                        disconnect?: {
+                            /**
+                             * Format: uint64
+                             * @description Seconds that it may come back within, beyond the end of its lease; 0 when absent.
+                             * @default null
+                             */
+                            lostAfterSeconds?: number | null;
+                            /**
+                             * @description Which of the two is kept when it comes back while the other runs; `best_score` when absent.
+                             * @default null
+                             */
+                            reconcile?: ("keep_original" | "keep_replacement" | "best_score" | "longest_running") | null;
+                            /**
+                             * @description Whether another attempt is made meanwhile; true when absent.
+                             * @default null
+                             */
+                            replace?: boolean | null;
+                        } | null;
                         /**
                          * @description What each attempt is held to.
                          * @default null
@@ -2292,6 +2327,7 @@ export interface operations {
                      * @default {
                      *       "adapter": null,
                      *       "allowUnknownPrice": false,
+                     *       "disconnect": null,
                      *       "limits": null,
                      *       "lingerSeconds": null,
                      *       "maxAttempts": null,
@@ -2313,6 +2349,28 @@ export interface operations {
                          * @default false
                          */
                         allowUnknownPrice?: boolean;
+                        /**
+                         * @description What is done when the node that runs an attempt goes silent.
+                         * @default null
+                         */
+                        disconnect?: {
+                            /**
+                             * Format: uint64
+                             * @description Seconds that it may come back within, beyond the end of its lease; 0 when absent.
+                             * @default null
+                             */
+                            lostAfterSeconds?: number | null;
+                            /**
+                             * @description Which of the two is kept when it comes back while the other runs; `best_score` when absent.
+                             * @default null
+                             */
+                            reconcile?: ("keep_original" | "keep_replacement" | "best_score" | "longest_running") | null;
+                            /**
+                             * @description Whether another attempt is made meanwhile; true when absent.
+                             * @default null
+                             */
+                            replace?: boolean | null;
+                        } | null;
                         /**
                          * @description What each attempt is held to.
                          * @default null

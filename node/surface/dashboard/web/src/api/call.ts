@@ -80,6 +80,11 @@ export async function post<T>(path: string, body: unknown = {}, once?: string): 
   return (await response.json()) as T;
 }
 
+/** Takes something away. */
+export async function remove<T>(path: string): Promise<T> {
+  return (await send(path, { method: "DELETE" }).then((r) => r.json())) as T;
+}
+
 /** Reads text. */
 export async function text(path: string, signal?: AbortSignal): Promise<string> {
   return (await send(path, signal ? { signal } : {})).text();

@@ -18,6 +18,9 @@ export type Submission = Schemas["SubmitView"];
 export type Snapshot = Schemas["Snapshot"];
 export type Happening = Schemas["Event"];
 export type LogEntry = Schemas["LogEntry"];
+export type Mesh = Schemas["MeshView"];
+export type Member = Schemas["MemberView"];
+export type Invitation = Schemas["InvitationView"];
 export type EditorLink = Schemas["OpenView"];
 
 /** What every list answers. */

@@ -17,6 +17,8 @@ const pages: [string, string, string][] = [
   ["f", "Features", "/features"],
   ["a", "Agents", "/agents"],
   ["o", "Nodes", "/nodes"],
+  ["p", "Spec", "/spec"],
+  ["c", "Access", "/access"],
   ["s", "Settings", "/settings"],
 ];
 

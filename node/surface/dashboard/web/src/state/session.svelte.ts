@@ -1,5 +1,6 @@
 // Whether this browser may see anything: a link's code becomes a session once, then the session lasts a while.
 import { Failure, get, key, onSessionEnd, post, wordsOf } from "../api/call";
+import { forgetNotes } from "./notes.svelte";
 import { go } from "./route.svelte";
 
 interface Session {
@@ -57,6 +58,7 @@ async function resume(): Promise<void> {
 export async function logOut(): Promise<void> {
   await post("/v1/session/end");
   key.forget();
+  forgetNotes();
   session.state = "out";
   session.why = "You logged out.";
 }

@@ -1,0 +1,57 @@
+// A machine is let into the mesh from the dashboard of another one, seen in it, and taken out of it again.
+//
+// usage: node access.cjs <link> <name of the other machine>
+// Says `{"step":"join","command":"ikigai join …"}` when that command is to be run on the other machine, then one line
+// with what it saw; exits 0 when all of it holds.
+"use strict";
+
+const { comeIn, expect, go, run, serious } = require("./browser.cjs");
+
+const [, , link, other] = process.argv;
+
+run({ permissions: ["clipboard-read", "clipboard-write"] }, async (page) => {
+  page.setDefaultTimeout(30_000);
+  await comeIn(page, link);
+  await page.keyboard.press("g");
+  await page.keyboard.press("c");
+  const members = page.getByRole("region", { name: "Members" });
+  const invitations = page.getByRole("region", { name: "Invitations" });
+  await members.getByText("1 machine in this mesh").waitFor();
+
+  // One that is taken back lets nobody in.
+  await invite(page, "10 minutes");
+  await page.getByRole("region", { name: "New invitation" }).getByRole("button", { name: "Revoke" }).click();
+  await invitations.getByText("revoked").waitFor();
+
+  await invite(page, "an hour");
+  const command = await page.locator("pre.command").textContent();
+  expect(/^ikigai join ik1_\S+$/.test(command), `the command is ${command}`);
+  await page.getByRole("button", { name: "Copy" }).click();
+  expect((await page.evaluate(() => navigator.clipboard.readText())) === command, "the clipboard has something else");
+  const bad = await serious(page);
+  console.log(JSON.stringify({ step: "join", command }));
+  await page.getByText("The invitation was used.").waitFor();
+  await members.locator("li", { hasText: other }).getByText("alive").waitFor();
+  await invitations.getByText(`used by ${other}`).waitFor();
+
+  // What was told once is told no more.
+  await go(page, "/nodes");
+  await page.getByRole("status").getByText("2 alive").waitFor();
+  await page.getByRole("region", { name: `Node ${other}` }).getByText(/alive, told/).waitFor();
+  await page.goBack();
+  await members.locator("li", { hasText: other }).waitFor();
+  expect(!(await page.content()).includes("ik1_"), "the token is still on the page");
+
+  await members.locator("li", { hasText: other }).getByRole("button", { name: "Take out" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Take it out" }).click();
+  await members.getByText("1 machine in this mesh").waitFor();
+  expect(!bad || bad.length === 0, `axe: ${bad}`);
+  return {};
+});
+
+async function invite(page, life) {
+  await page.keyboard.press("i");
+  await page.getByLabel("Good for").selectOption(life);
+  await page.getByRole("button", { name: "Make the invitation" }).click();
+  await page.locator("pre.command").waitFor();
+}
