@@ -1,6 +1,7 @@
 //! The whole mesh as one node shows it: what is its own it answers itself, the rest its owner is asked for.
 
 mod feed;
+mod memory;
 
 use crate::Reach;
 use crate::handle::Handle;
@@ -16,12 +17,15 @@ use ikigai_wire::api::{
     AttemptView, Code, Command, Event, Filter, LogEntry, NodeCommand, NodeView, OpenView, Problem, Snapshot,
     SubmitRequest, SubmitView, TaskView,
 };
+use memory::Memory;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long another node has to say what it knows; who is slower is left out and shown as it was last heard.
+/// How long another node has to say what it knows.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// The same for one of which something is remembered: it is shown as it was last heard.
+const HASTE: Duration = Duration::from_millis(400);
 
 /// A node that speaks for its mesh. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -30,6 +34,7 @@ pub struct MeshHandle {
     reach: Reach,
     routes: Arc<Routes>,
     feed: Feed,
+    memory: Memory,
 }
 
 /// Who answers for a task.
@@ -41,7 +46,7 @@ enum Owner {
 impl MeshHandle {
     pub(crate) fn new(own: Handle, reach: Reach, routes: Arc<Routes>) -> Self {
         let feed = Feed::new(own.clone(), reach.clone());
-        Self { own, reach, routes, feed }
+        Self { own, reach, routes, feed, memory: Memory::default() }
     }
 
     /// Gathers the events of all nodes; runs until the node stops.
@@ -57,10 +62,11 @@ impl MeshHandle {
         let clock = &self.own.parts.clock;
         let asked = self.own.neighbours.alive().into_iter().map(|node| {
             let answer = ask(self.reach.peers.handle(node));
+            let patience = if self.memory.knows(node) { HASTE } else { PATIENCE };
             async move {
                 tokio::select! {
                     answer = answer => (node, answer),
-                    () = clock.sleep(PATIENCE) => (node, Err(unreachable(node))),
+                    () = clock.sleep(patience) => (node, Err(unreachable(node))),
                 }
             }
         });
@@ -86,12 +92,26 @@ impl MeshHandle {
         }
         match (known.len(), known.pop()) {
             (0 | 1, Some((node, task))) => Ok((Owner::Other(self.reach.peers.handle(node)), task)),
-            (0, None) => Err(silent.unwrap_or(own)),
+            (0, None) => match self.remembered(text) {
+                Some((node, task)) => Ok((Owner::Other(self.reach.peers.handle(node)), task)),
+                None => Err(silent.unwrap_or(own)),
+            },
             _ => {
                 let message = format!("`{text}` is a task of more than one node");
                 Err(Problem::new(Code::Usage, message, "name it by its whole id: ikigai task ls -o name"))
             }
         }
+    }
+
+    /// The task called `text` of a node that does not answer.
+    fn remembered(&self, text: &str) -> Option<(NodeId, TaskView)> {
+        let now = self.own.parts.clock.now();
+        let all = self.own.neighbours.all();
+        let recall = |(id, n): (&NodeId, &Neighbour)| {
+            self.memory.recall_one(*id, &n.ad.name, text, now).map(|task| (*id, task))
+        };
+        let mut found = all.iter().filter_map(recall);
+        found.next().filter(|_| found.next().is_none())
     }
 
     fn handle_of(&self, owner: &Owner) -> Arc<dyn NodeHandle> {
@@ -111,13 +131,20 @@ impl NodeHandle for MeshHandle {
         let filter = &filter;
         let others = self.ask_all(|node| async move { node.snapshot(filter.clone()).await }).await;
         let mut projects: BTreeSet<_> = all.projects.iter().map(|p| p.id.clone()).collect();
-        for (_, other) in others {
+        let (now, mut answered) = (self.own.parts.clock.now(), BTreeSet::new());
+        for (node, other) in others {
             let Ok(other) = other else { continue };
+            answered.insert(node);
+            self.memory.note(node, &other, now);
             all.tasks.extend(other.tasks);
             all.projects.extend(other.projects.into_iter().filter(|p| projects.insert(p.id.clone())));
         }
+        let neighbours = self.own.neighbours.all();
+        for (node, neighbour) in neighbours.iter().filter(|(node, _)| !answered.contains(*node)) {
+            all.tasks.extend(self.memory.recall(*node, &neighbour.ad.name, filter, now));
+        }
         all.tasks.sort_by(|a, b| a.id.cmp(&b.id));
-        all.nodes.extend(self.own.neighbours.all().iter().map(|(id, n)| node_view(*id, n)));
+        all.nodes.extend(neighbours.iter().map(|(id, n)| node_view(*id, n)));
         Ok(Snapshot { cursor, ..all })
     }
 

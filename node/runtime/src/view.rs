@@ -143,30 +143,39 @@ fn sentence(record: &Record) -> String {
         E::Submitted { spec } => spec.title.clone(),
         E::Waits { text, .. } | E::Declined { text, .. } | E::MergeRefused { text, .. } => text.clone(),
         E::Rejected { text } | E::ChoreFailed { text, .. } => text.clone(),
-        E::Granted { lease, .. } => {
-            format!("attempt {} goes to {}", lease.fence.attempt.number, lease.node.short())
+        E::Granted { lease, rows, .. } => {
+            let row = rows.iter().find(|r| r.node == lease.node);
+            let whom = row.map_or_else(|| lease.node.short(), |r| format!("{}: {}", r.name, r.reason));
+            format!("attempt {} goes to {whom}", lease.fence.attempt.number)
         }
         E::Started { workload, .. } => format!("the agent runs as {workload}"),
         E::Denied { what, .. } => format!("the gate denied {what}"),
         E::Ended { reason: None, .. } => "the agent is done".to_owned(),
         E::Ended { reason: Some(reason), detail, .. } => format!("{}: {detail}", reason.name()),
-        E::BackOff { reason, until } => format!("{}: next attempt at {}", reason.name(), until.0),
+        E::BackOff { reason, until } => {
+            format!("{}: next attempt in {} s", reason.name(), until.since(record.at).as_secs())
+        }
         E::PatchOpened { patch, .. } => format!("patch {patch} is open"),
         E::Verified { verdict, gaps, .. } => format!("{verdict} {}", gaps.join(", ")).trim_end().to_owned(),
         E::Merged { commit, .. } => format!("merged as {commit}"),
-        E::StaleRefused { fence, current, what } => {
+        E::StaleRefused { fence, current, what } if fence.epoch < *current => {
             format!("refused a {what} under epoch {}; epoch {current} is good", fence.epoch)
         }
-        E::Silent { until, replaced: true, .. } => {
-            format!(
-                "its node is silent; another attempt is made, and this one may come back until {}",
-                until.0
-            )
+        E::StaleRefused { fence, what, .. } => {
+            format!("refused a {what} under epoch {}, whose lease has ended", fence.epoch)
         }
-        E::Silent { until, .. } => format!("its node is silent; it is waited for until {}", until.0),
+        E::Silent { until, replaced: true, .. } => {
+            let wait = until.since(record.at).as_secs();
+            format!("its node is silent; another attempt is made, and this one may come back within {wait} s")
+        }
+        E::Silent { until, .. } => {
+            format!("its node is silent; it is waited for {} s", until.since(record.at).as_secs())
+        }
         E::Returned { fence } => format!("attempt {} is back and goes on", fence.attempt.number),
         E::Evicting { .. } => "a person takes it off its node".to_owned(),
-        E::QuotaHeld { until, .. } => format!("the quota is used up until {}", until.0),
+        E::QuotaHeld { until, .. } => {
+            format!("the quota is used up for {} s", until.since(record.at).as_secs())
+        }
         other => other.name().to_owned(),
     }
 }

@@ -5,8 +5,10 @@
 
 mod crash;
 mod dashboard;
+mod demo;
 mod editor;
 mod image;
+mod join;
 mod line;
 mod manual;
 mod mesh;

@@ -8,6 +8,7 @@ use ikigai_types::NodeId;
 use ikigai_wire::api::{Filter, TaskOptions};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 /// Nodes that know each other by their configuration.
@@ -35,6 +36,11 @@ impl Key {
 impl Mesh {
     /// Starts `count` nodes; the first takes no work itself when it is `busy`.
     pub async fn start(count: u8, runs: &Runs, more: &str) -> Self {
+        Self::scripted(count, runs, more, &project::feature().join("model.toml")).await
+    }
+
+    /// The same with a model that follows a script of the test's own.
+    pub async fn scripted(count: u8, runs: &Runs, more: &str, script: &Path) -> Self {
         let _turn = turn().await;
         let keys: Vec<_> = (0..count).map(Key::new).collect();
         let mut nodes = Vec::new();
@@ -45,9 +51,8 @@ impl Mesh {
                 "{more}\n[mesh]\nlisten = [\"/ip4/127.0.0.1/tcp/{}\"]\nmdns = false\npeers = {peers:?}\n",
                 key.port
             );
-            let script = project::feature().join("model.toml");
             let name = format!("n{}", n + 1);
-            let mut node = NodeProcess::prepare(&name, runs, "backend = \"git\"", &mesh, &script);
+            let mut node = NodeProcess::prepare(&name, runs, "backend = \"git\"", &mesh, script);
             std::fs::create_dir_all(node.home()).unwrap();
             std::fs::write(node.home().join("node.key"), key.seed).unwrap();
             node.up().await;
@@ -59,22 +64,28 @@ impl Mesh {
     }
 
     async fn until_all_see_each_other(&self) {
-        let all = async {
-            for node in &self.nodes {
-                while alive(node).await.len() < self.nodes.len() {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            }
-        };
-        let seen = tokio::time::timeout(Duration::from_secs(20), all).await;
-        let logs: Vec<_> = self.nodes.iter().map(NodeProcess::log_text).collect();
-        assert!(seen.is_ok(), "the nodes do not see each other:\n{}", logs.join("\n---\n"));
+        let names: Vec<_> = (1..=self.nodes.len()).map(|n| format!("n{n}")).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        for node in &self.nodes {
+            until_alive(node, &names).await;
+        }
     }
 }
 
-async fn alive(node: &NodeProcess) -> BTreeSet<String> {
+/// Waits until `node` shows these nodes as alive, and no others at all.
+pub async fn until_alive(node: &NodeProcess, names: &[&str]) {
+    let seen = async {
+        while seen(node).await != names.iter().map(|n| ((*n).to_owned(), "alive".to_owned())).collect() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(20), seen).await.is_ok();
+    assert!(in_time, "not {names:?} but {:?}:\n{}", self::seen(node).await, node.log_text());
+}
+
+async fn seen(node: &NodeProcess) -> BTreeSet<(String, String)> {
     let nodes = node.handle().snapshot(Filter::default()).await.map(|s| s.nodes).unwrap_or_default();
-    nodes.into_iter().filter(|n| n.liveness == "alive").map(|n| n.name).collect()
+    nodes.into_iter().map(|n| (n.name, n.liveness)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use super::{Progress, failed};
 use futures::StreamExt as _;
 use ikigai_ports::NodeHandle as _;
 use ikigai_wire::api::{Command, Event, Problem, TaskView};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The whole demo takes two minutes; a machine ten times slower still gets through.
@@ -23,21 +24,27 @@ pub(super) async fn until_done(
 
 async fn follow(node: &DemoNode, progress: &Progress, trouble: &mut Trouble) -> Result<(), Problem> {
     let mut events = node.handle.events(None).await?;
+    let mut ticked = BTreeSet::new();
     eprintln!();
     while let Some(event) = events.next().await {
         let event = event?;
         if let Some(text) = worth_seeing(&event) {
             progress.line(&format!("{:<5} {text}", event.task.short()));
         }
-        if event.what == "verified" && event.text.starts_with("VERIFIED") {
+        let gaps = trouble.is_planned() && event.text.starts_with("WITH-GAPS");
+        if event.what == "verified" && (gaps || event.text.starts_with("VERIFIED")) {
             accept(node, &event, progress).await?;
         }
         let tasks = node.tasks().await?;
-        trouble.on(&event, &tasks, progress).await?;
+        trouble.on(&event, &tasks, (node, progress)).await?;
         if event.what == "ticked" {
             progress.line(&remaining(&tasks, progress));
+            ticked.insert(event.task);
         }
-        if tasks.iter().all(is_done) && trouble.is_over() {
+        // What is accepted is ticked soon after; nothing that is still to be told is left out.
+        let told = |t: &TaskView| t.state != "accepted" || ticked.contains(&t.id);
+        let undecided = |t: &TaskView| gaps_left(t) && trouble.is_planned();
+        if tasks.iter().all(|t| is_done(t) && told(t) && !undecided(t)) && trouble.is_over() {
             return Ok(());
         }
     }
@@ -46,12 +53,13 @@ async fn follow(node: &DemoNode, progress: &Progress, trouble: &mut Trouble) -> 
 
 /// Nothing more happens to it unless a person does something.
 fn is_done(task: &TaskView) -> bool {
-    let undecided = task.patch.as_ref().and_then(|p| p.verdict.as_deref()) == Some("WITH-GAPS");
-    match task.state.as_str() {
-        "accepted" | "failed" | "lost" | "cancelled" => true,
-        "review" => undecided,
-        _ => false,
-    }
+    matches!(task.state.as_str(), "accepted" | "failed" | "lost" | "cancelled") || gaps_left(task)
+}
+
+/// A person has to decide about it.
+fn gaps_left(task: &TaskView) -> bool {
+    let verdict = task.patch.as_ref().and_then(|p| p.verdict.as_deref());
+    task.state == "review" && verdict == Some("WITH-GAPS")
 }
 
 async fn accept(node: &DemoNode, event: &Event, progress: &Progress) -> Result<(), Problem> {

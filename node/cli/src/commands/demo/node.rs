@@ -79,7 +79,7 @@ pub(super) fn config(
     let http = if is_free(7420) { 7420 } else { free_port()? };
     let listen: Vec<String> = links.into_iter().flat_map(listens).collect();
     // Short, so that a node that is gone is noticed while somebody watches.
-    let lease = if listen.is_empty() { "" } else { "lease_secs = 6\n" };
+    let lease = if listen.is_empty() { "" } else { "lease_secs = 10\n" };
     Ok(format!(
         "[node]\nname = {name:?}\nbackoff_ms = 1000\n{lease}\n[http]\nlisten = \"127.0.0.1:{http}\"\n\n\
          [mesh]\nlisten = {listen:?}\nmdns = false\n\n[executor]\nbackend = \"docker\"\nimage = {:?}\n\n{}\n",

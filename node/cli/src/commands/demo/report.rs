@@ -99,7 +99,11 @@ async fn next(place: &Place, node: &DemoNode, tasks: &[TaskView]) -> Result<(), 
     println!("  export IKIGAI_HOME={}", place.home().display());
     println!("  ikigai open T009            # a fresh link to that editor");
     println!("  ikigai task logs T004       # what the agent said and did");
-    println!("  ikigai patch accept T010    # the one result that no check covers is yours to decide");
+    if tasks.iter().any(|t| t.state == "review") {
+        println!("  ikigai patch accept T010    # the one result that no check covers is yours to decide");
+    } else {
+        println!("  ikigai task show T003       # attempts, placement and why");
+    }
     println!("\nikigai demo --clean removes all of it.");
     Ok(())
 }

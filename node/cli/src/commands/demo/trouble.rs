@@ -2,61 +2,82 @@
 
 use super::Progress;
 use super::machine::Machine;
+use super::node::DemoNode;
 use ikigai_types::{Epoch, TaskId};
 use ikigai_wire::api::{Event, Problem, TaskView};
 use rustix::process::Signal;
 use std::collections::BTreeMap;
 
+/// Tasks that are accepted before it begins.
+const CALM: usize = 2;
+
 /// The trouble there is and was.
 #[derive(Debug, Default)]
 pub(super) struct Trouble {
-    killed: Victim,
-    frozen: Victim,
+    machines: Vec<Machine>,
+    /// Who was struck by what, in this order: killed, frozen.
+    victims: Vec<Victim>,
     /// How often each task was accepted.
     accepted: BTreeMap<TaskId, u32>,
     /// What was refused because somebody else holds the task by now.
     refused: Vec<String>,
+    /// The first node takes no work, so that the others get it.
+    cordoned: bool,
 }
 
 /// A node that something happens to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Victim {
-    machine: Option<Machine>,
+    machine: Machine,
     /// What it worked on when it happened.
-    held: Option<(TaskId, Epoch)>,
+    task: TaskId,
+    epoch: Epoch,
     over: bool,
 }
 
 impl Victim {
-    fn of(machine: Option<&Machine>) -> Self {
-        Self { machine: machine.cloned(), ..Self::default() }
-    }
-
-    /// Whether it is to happen now: this node began to work.
-    fn begins(&self, event: &Event, task: &TaskView) -> bool {
-        let ran_by = task.attempts.iter().find(|a| Some(a.id.number) == event.attempt).map(|a| a.node);
-        event.what == "started"
-            && self.held.is_none()
-            && self.machine.as_ref().is_some_and(|m| Some(m.id) == ran_by)
-    }
-
     /// Whether somebody else was given its work.
     fn is_replaced(&self, event: &Event) -> bool {
-        let held = self.held.as_ref().filter(|_| !self.over && event.what == "granted");
-        held.is_some_and(|(task, epoch)| event.task == *task && event.epoch.is_some_and(|e| e > *epoch))
+        !self.over
+            && event.what == "granted"
+            && event.task == self.task
+            && event.epoch.is_some_and(|e| e > self.epoch)
+    }
+}
+
+impl Victim {
+    fn comes_back(&self, n: usize) -> String {
+        let what = if n == 0 { "starts again" } else { "kill -CONT: goes on" };
+        format!("{}: {what}", self.machine.name)
+    }
+
+    async fn back(&self, n: usize) -> Result<(), Problem> {
+        match n {
+            0 => self.machine.up().await,
+            _ => self.machine.signal(Signal::CONT).await,
+        }
     }
 }
 
 impl Trouble {
-    /// The first of `machines` is to be killed, the second frozen.
+    /// Up to two of `machines` get into trouble.
     pub(super) fn plan(machines: &[Machine]) -> Self {
-        let (killed, frozen) = (Victim::of(machines.first()), Victim::of(machines.get(1)));
-        Self { killed, frozen, ..Self::default() }
+        Self { machines: machines.to_vec(), ..Self::default() }
     }
 
-    /// Whether all that was to happen has happened and is over.
+    /// Whether a mesh is shown, not one node.
+    pub(super) fn is_planned(&self) -> bool {
+        !self.machines.is_empty()
+    }
+
+    /// Whether everybody is back.
     pub(super) fn is_over(&self) -> bool {
-        [&self.killed, &self.frozen].into_iter().all(|v| v.held.is_none() || v.over)
+        self.victims.iter().all(|v| v.over)
+    }
+
+    /// Whether everybody who is to be struck is.
+    fn has_begun(&self) -> bool {
+        self.victims.len() == self.machines.len().min(2)
     }
 
     /// Takes part in what happens.
@@ -64,39 +85,80 @@ impl Trouble {
         &mut self,
         event: &Event,
         tasks: &[TaskView],
-        progress: &Progress,
+        (node, progress): (&DemoNode, &Progress),
     ) -> Result<(), Problem> {
         match event.what.as_str() {
             "accepted" => *self.accepted.entry(event.task.clone()).or_default() += 1,
             "stale-refused" => self.refused.push(format!("{}: {}", event.task.short(), event.text)),
+            "ticked" if !self.has_begun() && !self.cordoned => self.cordon(node).await?,
+            "started" => self.strike(event, tasks, (node, progress)).await?,
+            "granted" => self.relieve(event, progress).await?,
+            "ended" => self.spare(event, progress).await?,
             _ => {}
         }
-        let Some(task) = tasks.iter().find(|t| t.id == event.task) else { return Ok(()) };
-        let say = |machine: &Machine, text: &str| {
-            progress.line(&format!("----- {}: {text} -----", machine.name));
-        };
-        let held = event.epoch.map(|epoch| (event.task.clone(), epoch));
-        if let Some(machine) = self.killed.machine.clone() {
-            if self.killed.begins(event, task) {
-                say(&machine, &format!("kill -9, while it works on {}", task.short));
-                machine.signal(Signal::KILL).await?;
-                self.killed.held = held.clone();
-            } else if self.killed.is_replaced(event) {
-                say(&machine, &format!("starts again; {} is somebody else's by now", task.short));
-                machine.up().await?;
-                self.killed.over = true;
-            }
+        Ok(())
+    }
+
+    async fn cordon(&mut self, node: &DemoNode) -> Result<(), Problem> {
+        self.cordoned = true;
+        node.typed(&["node", "cordon", "demo"]).await
+    }
+
+    /// The machine that begins to work is killed, the next one frozen.
+    async fn strike(
+        &mut self,
+        event: &Event,
+        tasks: &[TaskView],
+        (node, progress): (&DemoNode, &Progress),
+    ) -> Result<(), Problem> {
+        if self.accepted.len() < CALM || self.has_begun() {
+            return Ok(());
         }
-        if let Some(machine) = self.frozen.machine.clone() {
-            if self.frozen.begins(event, task) {
-                say(&machine, &format!("frozen, while it works on {}", task.short));
-                machine.signal(Signal::STOP).await?;
-                self.frozen.held = held;
-            } else if self.frozen.is_replaced(event) {
-                say(&machine, &format!("goes on, past its lease; {} is somebody else's by now", task.short));
-                machine.signal(Signal::CONT).await?;
-                self.frozen.over = true;
+        let task = tasks.iter().find(|t| t.id == event.task);
+        let attempt = task.and_then(|t| t.attempts.iter().find(|a| Some(a.id.number) == event.attempt));
+        let struck = |m: &Machine| self.victims.iter().any(|v| v.machine.id == m.id);
+        let machine = self.machines.iter().find(|m| Some(m.id) == attempt.map(|a| a.node) && !struck(m));
+        let (Some(machine), Some(epoch)) = (machine.cloned(), event.epoch) else { return Ok(()) };
+        let (signal, what) = match self.victims.len() {
+            0 => (Signal::KILL, "kill -9"),
+            _ => (Signal::STOP, "kill -STOP: frozen"),
+        };
+        progress.line(&format!("----- {}: {what}, while it works on {}", machine.name, event.task.short()));
+        machine.signal(signal).await?;
+        self.victims.push(Victim { machine, task: event.task.clone(), epoch, over: false });
+        if self.has_begun() {
+            node.typed(&["node", "uncordon", "demo"]).await?;
+        }
+        Ok(())
+    }
+
+    /// Whose work somebody else has by now comes back.
+    async fn relieve(&mut self, event: &Event, progress: &Progress) -> Result<(), Problem> {
+        for (n, victim) in self.victims.iter_mut().enumerate() {
+            if !victim.is_replaced(event) {
+                continue;
             }
+            victim.over = true;
+            let short = event.task.short();
+            progress.line(&format!("----- {}; {short} is somebody else's by now", victim.comes_back(n)));
+            victim.back(n).await?;
+        }
+        Ok(())
+    }
+
+    /// Who had done its work already when it was struck comes back at once; another is struck in its place.
+    async fn spare(&mut self, event: &Event, progress: &Progress) -> Result<(), Problem> {
+        let done = |v: &Victim| !v.over && event.task == v.task && event.epoch == Some(v.epoch);
+        let Some(n) = self.victims.iter().position(|v| done(v) && !event.text.starts_with("lost")) else {
+            return Ok(());
+        };
+        let victim = &mut self.victims[n];
+        progress.line(&format!("----- {}; it was done already", victim.comes_back(n)));
+        victim.back(n).await?;
+        if n + 1 == self.victims.len() {
+            self.victims.pop();
+        } else {
+            self.victims[n].over = true;
         }
         Ok(())
     }
@@ -108,6 +170,10 @@ impl Trouble {
             0 => format!("{} tasks were accepted, each exactly once.", self.accepted.len()),
             n => format!("{n} tasks were accepted more than once: that must not be."),
         }];
+        if !self.has_begun() {
+            lines
+                .push("Not every node could be brought into trouble: the work was done too soon.".to_owned());
+        }
         if self.refused.is_empty() {
             lines.push("Nothing came too late.".to_owned());
         } else {
