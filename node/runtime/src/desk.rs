@@ -2,15 +2,16 @@
 //!
 //! The node's own host reports here too, so that a task on this machine and one on another take one path.
 
+use crate::journal::Journal;
 use crate::mesh::fetch;
 use crate::owner::{Gone, OwnerHandle};
 use crate::{Options, Parts};
 use ikigai_ports::logs::{LogLine, Stream};
 use ikigai_ports::peer::Appended;
 use ikigai_ports::{PortError, PortResult};
-use ikigai_task::{Observation, Reason, Refusal};
+use ikigai_task::{Input, Observation, Reason, Refusal};
 use ikigai_types::{Epoch, Fence, NodeId, ProjectId, Timestamp};
-use ikigai_wire::peer::{Ended, Line, Lines, News, Reply, Report};
+use ikigai_wire::peer::{Adopted, Copied, CopyAsk, Ended, Line, Lines, News, Reply, Report};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub(crate) struct Desk {
     options: Arc<Options>,
     node: NodeId,
     owner: OwnerHandle,
+    journal: Arc<Journal>,
     /// Stale appends already in the log: a zombie that prints thousands of lines is recorded once.
     told: Arc<Mutex<HashMap<Fence, Epoch>>>,
 }
@@ -34,13 +36,22 @@ enum Claim {
     Granted { node: NodeId, project: ProjectId, last: bool, epoch: Epoch },
 }
 
+/// Entries of the log that are copied at once, and moved tasks that are told of.
+const PAGE: usize = 256;
+/// How long a copier waits for an entry before it is told that there is none.
+const NEWS: Duration = Duration::from_secs(5);
 /// Fences whose stale appends are remembered as told.
 const TOLD: usize = 1024;
 
 impl Desk {
-    pub(crate) fn new(parts: &Parts, options: &Arc<Options>, owner: OwnerHandle) -> Self {
+    pub(crate) fn new(
+        parts: &Parts,
+        options: &Arc<Options>,
+        owner: OwnerHandle,
+        journal: Arc<Journal>,
+    ) -> Self {
         let node = NodeId::from_bytes(parts.signer.public_key());
-        Self { parts: parts.clone(), options: options.clone(), node, owner, told: Arc::default() }
+        Self { parts: parts.clone(), options: options.clone(), node, owner, journal, told: Arc::default() }
     }
 
     /// What happened to an attempt; answered when it is durable here, objects included.
@@ -142,6 +153,29 @@ impl Desk {
             tasks.any(|t| t.attempts.iter().any(|a| a.node == caller))
         });
         looked.await.unwrap_or(false)
+    }
+
+    /// A piece of this node's log for a node that keeps a copy. Tasks that were moved there while this node was
+    /// gone are its own from now on, unless they were accepted here.
+    pub(crate) async fn copy(&self, caller: NodeId, ask: CopyAsk) -> PortResult<Copied> {
+        let mut kept = Vec::new();
+        for Adopted { task, epoch } in ask.adopted.into_iter().take(PAGE) {
+            match self.owner.input(Input::Cede(task.clone(), epoch, caller)).await {
+                Ok(()) => {}
+                Err(Gone::Refused(_)) => kept.push(task),
+                Err(Gone::Stopping) => return Err(stopping()),
+            }
+        }
+        let log = self.journal.epoch().to_owned();
+        let first = if ask.log.as_ref() == Some(&log) { ask.after.saturating_add(1) } else { 1 };
+        let mut last = self.journal.last();
+        let news = async { last.wait_for(|n| *n >= first).await.map(drop) };
+        tokio::select! {
+            _ = news => {}
+            () = self.parts.clock.sleep(NEWS) => {}
+        }
+        let records = self.journal.read(first, PAGE).await?.into_iter().map(|(_, record)| record).collect();
+        Ok(Copied { log, first, records, kept })
     }
 
     /// Something became free.

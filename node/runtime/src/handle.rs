@@ -1,7 +1,9 @@
 //! The running node as surfaces ask it: one implementation of `NodeHandle`.
 
+mod adopt;
 mod streams;
 
+use crate::copies::Copies;
 use crate::host::{Host, Stance};
 use crate::journal::Journal;
 use crate::mesh::Neighbours;
@@ -34,6 +36,7 @@ pub struct Handle {
     pub(crate) host: Host,
     pub(crate) journal: Arc<Journal>,
     pub(crate) neighbours: Arc<Neighbours>,
+    pub(crate) copies: Copies,
 }
 
 #[async_trait]
@@ -68,10 +71,7 @@ impl NodeHandle for Handle {
             Command::Accept { force } => C::Accept { force },
             Command::Reject { reason, retry } => C::Reject { text: reason, retry },
             Command::Comment { body } => return self.comment(task, &body).await,
-            Command::Adopt => {
-                let hint = "it is owned here already; nothing has to be adopted";
-                return Err(Problem::new(Code::Conflict, format!("{task} is owned by this node"), hint));
-            }
+            Command::Adopt => return self.take_over(task).await,
         };
         let mut changes = self.journal.last();
         self.owner.input(Input::Command(task.clone(), inner)).await.map_err(problem)?;

@@ -131,25 +131,48 @@ impl NodeHandle for MeshHandle {
         let filter = &filter;
         let others = self.ask_all(|node| async move { node.snapshot(filter.clone()).await }).await;
         let mut projects: BTreeSet<_> = all.projects.iter().map(|p| p.id.clone()).collect();
+<<<<<<<
+        let mut silent: BTreeSet<_> = self.own.copies.owners().into_iter().collect();
+=======
         let (now, mut answered) = (self.own.parts.clock.now(), BTreeSet::new());
+>>>>>>>
         for (node, other) in others {
             let Ok(other) = other else { continue };
+<<<<<<<
+            silent.remove(&node);
+=======
             answered.insert(node);
             self.memory.note(node, &other, now);
+>>>>>>>
             all.tasks.extend(other.tasks);
             all.projects.extend(other.projects.into_iter().filter(|p| projects.insert(p.id.clone())));
         }
+<<<<<<<
+        // Who is silent is shown as it was last heard; what was moved meanwhile is shown by its new owner alone.
+        let seen: BTreeSet<_> = all.tasks.iter().map(|t| t.id.clone()).collect();
+        let heard = self.own.copied(|owner| silent.contains(owner), filter);
+        all.tasks.extend(heard.into_iter().filter(|t| !seen.contains(&t.id)));
+=======
         let neighbours = self.own.neighbours.all();
         for (node, neighbour) in neighbours.iter().filter(|(node, _)| !answered.contains(*node)) {
             all.tasks.extend(self.memory.recall(*node, &neighbour.ad.name, filter, now));
         }
+>>>>>>>
         all.tasks.sort_by(|a, b| a.id.cmp(&b.id));
         all.nodes.extend(neighbours.iter().map(|(id, n)| node_view(*id, n)));
         Ok(Snapshot { cursor, ..all })
     }
 
     async fn task(&self, task: &str) -> Answer<TaskView> {
-        Ok(self.find(task).await?.1)
+        match self.find(task).await {
+            Err(problem) if matches!(problem.code, Code::NotFound | Code::Unreachable) => {
+                let alive = self.own.neighbours.alive();
+                let heard = self.own.copied(|owner| !alive.contains(owner), &Filter::default());
+                let mut heard = heard.into_iter().filter(|t| t.id.as_str() == task || t.short == task);
+                heard.next().ok_or(problem)
+            }
+            found => Ok(found?.1),
+        }
     }
 
     async fn submit(&self, request: SubmitRequest) -> Answer<SubmitView> {
@@ -157,6 +180,9 @@ impl NodeHandle for MeshHandle {
     }
 
     async fn command(&self, task: &TaskId, command: Command) -> Answer<TaskView> {
+        if command == Command::Adopt {
+            return self.own.command(task, command).await;
+        }
         let (owner, view) = self.find(task.as_str()).await?;
         self.handle_of(&owner).command(&view.id, command).await
     }

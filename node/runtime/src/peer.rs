@@ -10,7 +10,9 @@ use ikigai_ports::objects::Pack;
 use ikigai_ports::peer::{Appended, Peer};
 use ikigai_ports::{PortError, PortResult};
 use ikigai_types::{Commit, Fence, NodeId, ProjectId};
-use ikigai_wire::peer::{Admission, Check, Checked, Lines, Offer, Order, Reply, Report, Roster, Workload};
+use ikigai_wire::peer::{
+    Admission, Check, Checked, Copied, CopyAsk, Lines, Offer, Order, Reply, Report, Roster, Workload,
+};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
@@ -91,6 +93,10 @@ impl Peer for LocalPeer {
             return Err(PortError::Refused(text));
         }
         self.parts.objects.pack(&project, &want, &have).await
+    }
+
+    async fn copy(&self, caller: NodeId, ask: CopyAsk) -> PortResult<Copied> {
+        self.desk.copy(caller, ask).await
     }
 
     async fn roster(&self, caller: NodeId, roster: Roster) -> PortResult<Roster> {

@@ -1,6 +1,7 @@
 //! Starting a node over its ports, and ending it.
 
 use crate::checker::Checker;
+use crate::copies::Copies;
 use crate::desk::Desk;
 use crate::handle::Handle;
 use crate::host::Host;
@@ -57,7 +58,8 @@ pub async fn start(parts: Parts, options: Options, mesh: Option<Mesh>) -> Result
     let journal = Arc::new(journal);
     let owner = Owner::replay(node, options.policy, log);
     let (asks, asked) = inbox();
-    let desk = Desk::new(&parts, &options, asks.clone());
+    let desk = Desk::new(&parts, &options, asks.clone(), journal.clone());
+    let copies = Copies::open(&parts).await.map_err(StartError::Store)?;
     let host = Host::new(&parts, &options, desk.clone(), &tracker, &stop);
     let neighbours = Arc::new(Neighbours::default());
     let peer = LocalPeer {
@@ -78,6 +80,7 @@ pub async fn start(parts: Parts, options: Options, mesh: Option<Mesh>) -> Result
         host: host.clone(),
         journal: journal.clone(),
         neighbours: neighbours.clone(),
+        copies,
     };
     handle.restore_cordon().await.map_err(StartError::Store)?;
     host.recover().await.map_err(StartError::Store)?;
@@ -131,6 +134,8 @@ fn parts_of_mesh(
     let agents = serve_agents(reach.mesh.clone(), parts.gates.clone(), tracker.clone(), stop.clone());
     tracker.spawn(agents);
     tracker.spawn(until(stop.clone(), whole.gather()));
+    let copying = own.copies.clone().follow(own.node, neighbours.clone(), own.owner.clone());
+    tracker.spawn(until(stop.clone(), copying));
     tracker.spawn(look_again(neighbours.clone(), own.owner.clone(), parts.clone(), stop.clone()));
     let (host, stop) = (peer.host.clone(), stop.clone());
     tracker.spawn(async move {

@@ -209,6 +209,9 @@ pub(crate) fn problem(gone: Gone) -> Problem {
                 let hint = format!("run: ikigai task show {}", fence.attempt.task.short());
                 Problem::new(Code::Conflict, refusal.to_string(), hint)
             }
+            Refusal::Ceded { .. } => {
+                Problem::new(Code::Conflict, refusal.to_string(), "ask that node: ikigai task ls")
+            }
             Refusal::NotVerified(task) => {
                 let hint = format!("run: ikigai patch show {}, or pass --force", task.short());
                 Problem::new(Code::Denied, refusal.to_string(), hint)

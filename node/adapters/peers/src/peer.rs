@@ -8,7 +8,9 @@ use ikigai_ports::peer::Appended;
 use ikigai_ports::rpc::{OF_LINES, Verb, check_time, report_time};
 use ikigai_ports::{Peer, PortResult};
 use ikigai_types::{Commit, Fence, NodeId, ProjectId};
-use ikigai_wire::peer::{Admission, Check, Checked, Lines, Offer, Order, Reply, Report, Roster};
+use ikigai_wire::peer::{
+    Admission, Check, Checked, Copied, CopyAsk, Lines, Offer, Order, Reply, Report, Roster,
+};
 use ikigai_wire::rpc::{Direct, Nothing, PackOf};
 
 #[async_trait]
@@ -37,6 +39,10 @@ impl Peer for Remote {
     async fn pack(&self, _: NodeId, project: ProjectId, want: Commit, have: Vec<Commit>) -> PortResult<Pack> {
         let pieces = self.stream(Verb::Pack, &PackOf { project, want, have }).await?;
         Ok(stream::pack(self.clone(), pieces))
+    }
+
+    async fn copy(&self, _: NodeId, ask: CopyAsk) -> PortResult<Copied> {
+        Ok(self.ask(Verb::Copy, &ask).await?)
     }
 
     async fn roster(&self, _: NodeId, roster: Roster) -> PortResult<Roster> {

@@ -57,7 +57,7 @@ pub enum Event {
         #[serde(default)]
         continues: Option<Continues>,
     },
-    /// The node refused the offer; the attempt number is used again.
+    /// The node refused the offer, or did not answer it.
     Declined {
         /// The refused lease.
         fence: Fence,
@@ -196,6 +196,24 @@ pub enum Event {
     Retried,
     /// A person ended it.
     Cancelled,
+    /// A person moved it to this node, since its owner is gone. Everything before this was copied from there.
+    Adopted {
+        /// This node.
+        owner: NodeId,
+        /// Its epochs are above this one.
+        epoch: Epoch,
+        /// Of what earlier attempts made or left, what is on this node.
+        here: Vec<Commit>,
+        /// Of what it waited for, what was accepted at its last owner.
+        done: Vec<TaskId>,
+    },
+    /// A person moved it to another node while this one was away. It is that one's now.
+    Ceded {
+        /// The other node.
+        owner: NodeId,
+        /// Its epochs are above this one.
+        epoch: Epoch,
+    },
     /// A chore (patch, checks, merge, box) did not work and is tried again.
     ChoreFailed {
         /// Which.
@@ -246,6 +264,8 @@ impl Event {
             Self::QuotaHeld { .. } => "quota-held",
             Self::Retried => "retried",
             Self::Cancelled => "cancelled",
+            Self::Adopted { .. } => "adopted",
+            Self::Ceded { .. } => "ceded",
             Self::ChoreFailed { .. } => "chore-failed",
             Self::StaleRefused { .. } => "stale-refused",
         }

@@ -1,11 +1,12 @@
 //! Everything that can cause something: a person asks, the world says, or time passes.
 
+use crate::event::Record;
 use crate::retry::Reason;
 use crate::spec::TaskSpec;
 use crate::state::WaitReason;
 use ikigai_types::{
-    Change, CheckResult, Commit, Fence, NodeId, PatchId, PlacementRow, TaskId, Timestamp, Usage, Verdict,
-    WorkloadId,
+    Change, CheckResult, Commit, Epoch, Fence, NodeId, PatchId, PlacementRow, TaskId, Timestamp, Usage,
+    Verdict, WorkloadId,
 };
 
 /// One cause.
@@ -15,12 +16,27 @@ pub enum Input {
     Command(TaskId, Command),
     /// New tasks; all are accepted or none. One that is known already is left as it is.
     Submit(Vec<TaskSpec>),
+    /// A person moves a task here whose owner is gone.
+    Adopt(Adoption),
+    /// A person moved this task to another node, whose epochs are above this one.
+    Cede(TaskId, Epoch, NodeId),
     /// The world says.
     Observation(Observation),
     /// The owner was started again over its log.
     Recovered,
     /// Nothing but time passed.
     Wake,
+}
+
+/// What is known of a task that is moved here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adoption {
+    /// Its log as its owner wrote it, from the beginning.
+    pub records: Vec<Record>,
+    /// Of what its attempts made or left, what is on this node.
+    pub here: Vec<Commit>,
+    /// Tasks that were accepted at its owner.
+    pub done: Vec<TaskId>,
 }
 
 /// What a person can ask of one task.
@@ -213,7 +229,15 @@ pub enum Refusal {
         /// What it came under.
         fence: Fence,
         /// What is good.
-        current: ikigai_types::Epoch,
+        current: Epoch,
+    },
+    /// It was moved to another node.
+    #[error("task {task} is owned by node {} now", owner.short())]
+    Ceded {
+        /// The task.
+        task: TaskId,
+        /// That node.
+        owner: NodeId,
     },
     /// The verdict forbids it.
     #[error("the checks of {0} say NOT")]

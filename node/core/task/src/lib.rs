@@ -25,7 +25,7 @@ pub mod why;
 pub use attempt::{Attempt, Continues, Phase, Silent, Verification};
 pub use effect::Effect;
 pub use event::{Event, Record};
-pub use input::{Command, Input, Observation, Refusal};
+pub use input::{Adoption, Command, Input, Observation, Refusal};
 pub use machine::Owner;
 pub use retry::{Policy, Reason};
 pub use spec::TaskSpec;

@@ -1,5 +1,6 @@
 //! The owner: one machine for all tasks a node accepted.
 
+mod adopt;
 mod away;
 mod chore;
 mod command;
@@ -22,12 +23,14 @@ pub struct Owner {
     node: NodeId,
     policy: Policy,
     tasks: BTreeMap<TaskId, Task>,
+    /// Tasks that were moved away, with who has them and from which epoch on.
+    ceded: BTreeMap<TaskId, (NodeId, Epoch)>,
 }
 
 impl Owner {
     /// An owner without tasks.
     pub fn new(node: NodeId, policy: Policy) -> Self {
-        Self { node, policy, tasks: BTreeMap::new() }
+        Self { node, policy, tasks: BTreeMap::new(), ceded: BTreeMap::new() }
     }
 
     /// The owner its log describes. Follow with [`Input::Recovered`].
@@ -47,6 +50,11 @@ impl Owner {
         self.tasks.get(id)
     }
 
+    /// Who has `id`, when it was moved away from here.
+    pub fn ceded_to(&self, id: &TaskId) -> Option<NodeId> {
+        self.ceded.get(id).map(|(owner, _)| *owner)
+    }
+
     /// The node this owner is.
     pub const fn node(&self) -> NodeId {
         self.node
@@ -58,6 +66,8 @@ impl Owner {
         match input {
             Input::Submit(specs) => turn.submit(specs),
             Input::Command(task, command) => turn.command(&task, command),
+            Input::Adopt(adoption) => turn.adopt(adoption),
+            Input::Cede(task, epoch, to) => turn.cede(&task, epoch, to),
             Input::Observation(observation) => turn.observe(observation),
             Input::Recovered => turn.recover(),
             Input::Wake => turn.wake(),
@@ -76,12 +86,25 @@ impl Owner {
         open.filter_map(due).chain(away.filter_map(|a| a.silent.map(|s| s.until))).min()
     }
 
+    /// Takes in a record of a log that another node writes: for showing its tasks, and for nothing else.
+    pub fn follow(&mut self, record: &Record) {
+        self.apply(record);
+    }
+
     fn apply(&mut self, record: &Record) {
         if let Event::Submitted { spec } = &record.event {
             self.tasks.entry(record.task.clone()).or_insert_with(|| Task::new((**spec).clone(), record.at));
         }
         if let Some(task) = self.tasks.get_mut(&record.task) {
             task.apply(&record.event, record.at);
+        }
+        match &record.event {
+            Event::Ceded { owner, epoch } => {
+                self.tasks.remove(&record.task);
+                self.ceded.insert(record.task.clone(), (*owner, *epoch));
+            }
+            Event::Adopted { .. } => drop(self.ceded.remove(&record.task)),
+            _ => {}
         }
     }
 }
@@ -96,7 +119,8 @@ struct Turn<'a> {
 impl Turn<'_> {
     /// Records an event and takes it in.
     fn emit(&mut self, task: &TaskId, event: Event) {
-        let mut record = Record { at: self.now, task: task.clone(), event, state: TaskState::Queued };
+        let state = self.owner.tasks.get(task).map_or(TaskState::Queued, |t| t.state);
+        let mut record = Record { at: self.now, task: task.clone(), event, state };
         self.owner.apply(&record);
         if let Some(task) = self.owner.tasks.get(task) {
             record.state = task.state;

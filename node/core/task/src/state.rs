@@ -61,7 +61,7 @@ impl Moves {
     /// All of it.
     pub const TABLE: &'static [(&'static str, &'static [&'static str])] = &[
         ("queued", &["placing", "preparing", "running", "waiting", "paused", "cancelled"]),
-        ("placing", &["preparing", "running", "waiting", "queued", "paused", "cancelled"]),
+        ("placing", &["preparing", "running", "waiting", "queued", "paused", "failed", "cancelled"]),
         (
             "preparing",
             &["running", "verifying", "queued", "failed", "lost", "paused", "waiting", "cancelled"],

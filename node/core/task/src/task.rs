@@ -6,7 +6,7 @@ use crate::attempt::{Attempt, Continues, Phase};
 use crate::retry::Blame;
 use crate::spec::TaskSpec;
 use crate::state::TaskState;
-use ikigai_types::{Epoch, Fence, PlacementRow, Timestamp, Usage};
+use ikigai_types::{Epoch, Fence, NodeId, PlacementRow, Timestamp, Usage};
 
 /// A task and its history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Task {
     pub state: TaskState,
     /// The highest epoch granted.
     pub epoch: Epoch,
+    /// The highest number an attempt was given.
+    pub numbered: u32,
     /// Every attempt, the last one is the present one: one that came back after another was made is moved there.
     pub attempts: Vec<Attempt>,
     /// Attempts and machine faults it may still be blamed for are counted from this attempt on.
@@ -39,6 +41,8 @@ pub struct Task {
     pub rows: Vec<PlacementRow>,
     /// What a person said when refusing it, for the next prompt.
     pub rejected: Option<String>,
+    /// Who owned it before a person moved it here.
+    pub adopted_from: Option<NodeId>,
     /// Accepted by its owner.
     pub submitted_at: Timestamp,
     /// Last event.
@@ -52,6 +56,7 @@ impl Task {
             spec,
             state: TaskState::Queued,
             epoch: Epoch::default(),
+            numbered: 0,
             attempts: Vec::new(),
             blamed_from: 0,
             not_before: None,
@@ -63,6 +68,7 @@ impl Task {
             wait_text: String::new(),
             rows: Vec::new(),
             rejected: None,
+            adopted_from: None,
             submitted_at: at,
             updated_at: at,
         }
@@ -73,9 +79,10 @@ impl Task {
         self.attempts.last().filter(|a| a.is_active())
     }
 
-    /// The number the next attempt gets. One whose offer was declined never was an attempt.
-    pub fn next_number(&self) -> u32 {
-        self.attempts.iter().map(Attempt::number).max().unwrap_or(0) + 1
+    /// The number the next attempt gets. That of one whose offer was declined is not used again: a node that
+    /// did not answer may run it all the same, and its lines would be taken for the next one's.
+    pub const fn next_number(&self) -> u32 {
+        self.numbered + 1
     }
 
     /// How many ended attempts are to be blamed on `blame`.

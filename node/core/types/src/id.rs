@@ -183,6 +183,20 @@ impl Epoch {
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
     }
+
+    /// Epochs that one owner of a task may grant.
+    pub const OF_ONE_OWNER: u64 = 1_000_000;
+
+    /// The epoch a new owner begins above: higher than any that the one before it may grant.
+    #[must_use]
+    pub const fn taken_over(self) -> Self {
+        Self((self.0 / Self::OF_ONE_OWNER + 1) * Self::OF_ONE_OWNER)
+    }
+
+    /// Whether the owner has granted all it may.
+    pub const fn is_last(self) -> bool {
+        self.0 % Self::OF_ONE_OWNER == Self::OF_ONE_OWNER - 1
+    }
 }
 
 impl fmt::Display for Epoch {

@@ -10,7 +10,9 @@ use ikigai_ports::{Enrolment as _, NodeHandle, PortError, PortResult, Signer, St
 use ikigai_runtime::{Enrolment, EnrolmentParts, Reach};
 use ikigai_types::{Commit, Fence, NodeId, ProjectId, Timestamp};
 use ikigai_wire::api::{InviteRequest, JoinRequest, JoinView, Problem};
-use ikigai_wire::peer::{Admission, Check, Checked, Lines, Offer, Order, Reply, Report, Roster};
+use ikigai_wire::peer::{
+    Admission, Check, Checked, Copied, CopyAsk, Lines, Offer, Order, Reply, Report, Roster,
+};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -211,6 +213,9 @@ impl Peer for Remote {
     }
     async fn pack(&self, _: NodeId, _: ProjectId, _: Commit, _: Vec<Commit>) -> PortResult<Pack> {
         Err(PortError::Unsupported("pack"))
+    }
+    async fn copy(&self, _: NodeId, _: CopyAsk) -> PortResult<Copied> {
+        Err(PortError::Unsupported("copy"))
     }
     async fn roster(&self, _: NodeId, roster: Roster) -> PortResult<Roster> {
         let away = || PortError::unavailable(format!("node {}", self.node.short()), "it is away");

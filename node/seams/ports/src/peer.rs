@@ -4,7 +4,9 @@ use crate::objects::Pack;
 use crate::{NodeHandle, PortResult};
 use async_trait::async_trait;
 use ikigai_types::{Commit, Fence, NodeId, ProjectId};
-use ikigai_wire::peer::{Admission, Check, Checked, Lines, Offer, Order, Reply, Report, Roster};
+use ikigai_wire::peer::{
+    Admission, Check, Checked, Copied, CopyAsk, Lines, Offer, Order, Reply, Report, Roster,
+};
 use std::fmt;
 use std::sync::Arc;
 
@@ -39,6 +41,10 @@ pub trait Peer: fmt::Debug + Send + Sync + 'static {
         want: Commit,
         have: Vec<Commit>,
     ) -> PortResult<Pack>;
+
+    /// A piece of this owner's log, for a copy of it; waits a few seconds for something new. Tells the owner of
+    /// tasks that were moved to the caller while it was gone.
+    async fn copy(&self, caller: NodeId, ask: CopyAsk) -> PortResult<Copied>;
 
     /// Takes in who is enrolled or removed as the caller knows it, and answers what this node knows.
     async fn roster(&self, caller: NodeId, roster: Roster) -> PortResult<Roster>;

@@ -53,6 +53,7 @@ pub enum Verb {
     Append,
     Check,
     Pack,
+    Copy,
     Roster,
     Snapshot,
     Task,
@@ -69,13 +70,14 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Offer,
         Self::Order,
         Self::Report,
         Self::Append,
         Self::Check,
         Self::Pack,
+        Self::Copy,
         Self::Roster,
         Self::Snapshot,
         Self::Task,
@@ -97,6 +99,7 @@ impl Verb {
             Self::Append => "/ikigai.v1.Peer/Append",
             Self::Check => "/ikigai.v1.Peer/Check",
             Self::Pack => "/ikigai.v1.Peer/Pack",
+            Self::Copy => "/ikigai.v1.Peer/Copy",
             Self::Roster => "/ikigai.v1.Peer/Roster",
             Self::Snapshot => "/ikigai.v1.Node/Snapshot",
             Self::Task => "/ikigai.v1.Node/Task",
@@ -168,7 +171,7 @@ impl Verb {
 /// How long a report may take.
 pub fn report_time(report: &Report) -> Duration {
     match &report.news {
-        News::Ended(ended) if ended.change.is_some() => OF_RESULT,
+        News::Ended(ended) if ended.change.is_some() || ended.saved.is_some() => OF_RESULT,
         _ => USUAL,
     }
 }

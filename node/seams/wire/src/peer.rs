@@ -9,10 +9,10 @@ pub use envelope::{Envelope, EnvelopeError, PAYLOAD_TYPE};
 pub use token::{Token, TokenError};
 
 use ikigai_enrolment::StatementId;
-use ikigai_task::{Reason, TaskSpec};
+use ikigai_task::{Reason, Record, TaskSpec};
 use ikigai_types::{
     Change, CheckResult, ClassSlots, Commit, Epoch, Fence, Lease, Limits, NodeId, ProjectId, Resources, Tags,
-    Taint, Timestamp, Usage, WorkloadId,
+    Taint, TaskId, Timestamp, Usage, WorkloadId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -215,6 +215,46 @@ pub struct Check {
 pub struct Checked {
     /// One per command that ran.
     pub checks: Vec<CheckResult>,
+}
+
+/// Asks an owner for its log, to have a copy of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CopyAsk {
+    /// The log of which the caller has a part.
+    #[serde(default)]
+    pub log: Option<String>,
+    /// Number of the last entry the caller has of it.
+    #[serde(default)]
+    pub after: u64,
+    /// Tasks of this owner that persons moved to the caller, since this owner was gone.
+    #[serde(default)]
+    pub adopted: Vec<Adopted>,
+}
+
+/// A task that was moved to the caller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Adopted {
+    /// The task.
+    pub task: TaskId,
+    /// Its epoch there.
+    pub epoch: Epoch,
+}
+
+/// A piece of an owner's log; empty when nothing came for a while.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Copied {
+    /// Names the log.
+    pub log: String,
+    /// Number of the first entry here.
+    pub first: u64,
+    /// The entries, without a hole.
+    pub records: Vec<Record>,
+    /// Of what was moved, what this owner has accepted itself: the caller gives it back.
+    #[serde(default)]
+    pub kept: Vec<TaskId>,
 }
 
 /// What a node says of itself, gossiped as opaque bytes.

@@ -87,6 +87,17 @@ pub struct HostRecord {
     pub delivered: bool,
 }
 
+/// One entry of another owner's log, copied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyRecord {
+    /// Names the log.
+    pub log: String,
+    /// Its number there.
+    pub n: u64,
+    /// The entry.
+    pub record: Record,
+}
+
 const fn minute() -> u64 {
     60_000
 }

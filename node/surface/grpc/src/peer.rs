@@ -28,6 +28,7 @@ pub(crate) async fn answer(
         Verb::Report => written(peer.report(caller, read(message)?).await),
         Verb::Append => written(peer.append(caller, read(message)?).await),
         Verb::Check => written(peer.check(caller, read(message)?).await),
+        Verb::Copy => written(peer.copy(caller, read(message)?).await),
         Verb::Roster => written(peer.roster(caller, read(message)?).await),
         _ => Err(misplaced(verb)),
     }

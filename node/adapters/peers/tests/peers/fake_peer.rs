@@ -14,8 +14,8 @@ use ikigai_types::{
     TaskId, Timestamp, Usage,
 };
 use ikigai_wire::peer::{
-    Admission, Advertisement, Check, Checked, Ended, Envelope, Line, Lines, News, Offer, Order, Reply,
-    Report, Roster, Workload,
+    Admission, Advertisement, Check, Checked, Copied, CopyAsk, Ended, Envelope, Line, Lines, News, Offer,
+    Order, Reply, Report, Roster, Workload,
 };
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -135,6 +135,12 @@ impl Peer for FakePeer {
             piece
         };
         Ok(futures::stream::iter(pieces).map(count).boxed())
+    }
+
+    async fn copy(&self, caller: NodeId, ask: CopyAsk) -> PortResult<Copied> {
+        self.note(caller, format!("copy after {} of {:?}", ask.after, ask.log))?;
+        let kept = ask.adopted.into_iter().map(|a| a.task).collect();
+        Ok(Copied { log: "a1".to_owned(), first: ask.after + 1, records: Vec::new(), kept })
     }
 
     async fn roster(&self, caller: NodeId, roster: Roster) -> PortResult<Roster> {

@@ -9,7 +9,7 @@ use ikigai_ports::{NodeHandle, PortError};
 use ikigai_task::Reason;
 use ikigai_types::{AttemptId, Commit, Epoch, ProjectId, TaskId};
 use ikigai_wire::api::{Code, Command, Filter, NodeCommand, Problem, SubmitRequest, SubmitSource};
-use ikigai_wire::peer::{Admission, Lines, News, Offer, Order, Reply, Report, Roster};
+use ikigai_wire::peer::{Admission, Adopted, CopyAsk, Lines, News, Offer, Order, Reply, Report, Roster};
 use std::time::Duration;
 
 pub fn attempt(short: &str) -> AttemptId {
@@ -41,6 +41,9 @@ async fn every_verb_of_a_peer_passes_through() {
     let statements = vec![offer().workload; 2];
     let roster = peer.roster(liar, Roster { statements, ..Roster::default() }).await.unwrap();
     assert_eq!(roster.statements.len(), 2);
+    let adopted = vec![Adopted { task: fence().attempt.task, epoch: Epoch(1_000_000) }];
+    let copied = peer.copy(liar, CopyAsk { log: None, after: 4, adopted }).await.unwrap();
+    assert_eq!((copied.first, copied.kept), (5, vec![fence().attempt.task]));
     let project = ProjectId::new("1f0c2a77").unwrap();
     let pack = peer.pack(liar, project, Commit("b".repeat(40)), vec![Commit("a".repeat(40))]).await.unwrap();
     assert_eq!(pack.collect::<Vec<_>>().await.len(), 0);
@@ -52,7 +55,7 @@ async fn every_verb_of_a_peer_passes_through() {
     assert_eq!(told[2], format!("Stop {{ grace: 3, reason: Evicted }} {at}"));
     assert_eq!(told[4], format!("report {at} {:?}", ended()));
     let last = format!("pack 1f0c2a77 {} without 1", "b".repeat(40));
-    assert_eq!((told.len(), *told.last().unwrap()), (11, last.as_str()));
+    assert_eq!((told.len(), *told.last().unwrap()), (12, last.as_str()));
 }
 
 #[tokio::test]

@@ -3,12 +3,18 @@
 use super::Turn;
 use crate::effect::Effect;
 use crate::event::Event;
+use crate::input::Refusal;
+use crate::retry::Reason;
 use crate::spec::TaskSpec;
 use crate::state::{TaskState, WaitReason};
 use ikigai_types::{AttemptId, Fence, Lease, NodeId, PlacementRow, TaskId};
 
 impl Turn<'_> {
     pub(super) fn submit(&mut self, specs: Vec<TaskSpec>) {
+        let ceded = specs.iter().find_map(|s| Some((s.id.clone(), self.owner.ceded_to(&s.id)?)));
+        if let Some((task, owner)) = ceded {
+            return self.refuse(Refusal::Ceded { task, owner });
+        }
         let fresh: Vec<_> = specs.into_iter().filter(|s| !self.owner.tasks.contains_key(&s.id)).collect();
         let ids: Vec<_> = fresh.iter().map(|s| s.id.clone()).collect();
         for spec in fresh {
@@ -67,6 +73,9 @@ impl Turn<'_> {
 
     pub(super) fn chosen(&mut self, id: &TaskId, node: NodeId, rows: Vec<PlacementRow>) {
         let Some(task) = self.owner.tasks.get(id).filter(|t| t.state == TaskState::Placing) else { return };
+        if task.epoch.is_last() {
+            return self.emit(id, Event::Failed { reason: Reason::Host });
+        }
         let attempt = AttemptId { task: id.clone(), number: task.next_number() };
         let fence = Fence { attempt, epoch: task.epoch.next() };
         let lease = Lease { fence, node, expires: self.now.after(self.owner.policy.lease) };

@@ -5,7 +5,9 @@ use crate::attempt::{Attempt, Phase, Silent, Verification};
 use crate::event::Event;
 use crate::retry::Reason;
 use crate::state::{TaskState, WaitReason};
-use ikigai_types::{Commit, Fence, Lease, PlacementRow, Timestamp, Verdict, WorkloadId};
+use ikigai_types::{
+    Commit, Epoch, Fence, Lease, NodeId, PlacementRow, TaskId, Timestamp, Verdict, WorkloadId,
+};
 
 impl Task {
     /// Takes in an event. The one place where a task changes.
@@ -48,6 +50,8 @@ impl Task {
             Event::Failed { reason: Reason::Lost } => self.go(TaskState::Lost),
             Event::Failed { reason } => self.go(TaskState::Failed(*reason)),
             Event::Cancelled => self.go(TaskState::Cancelled),
+            Event::Adopted { owner, epoch, here, done } => self.adopted(*owner, *epoch, here, done, at),
+            Event::Ceded { .. } => {}
             Event::Paused => {
                 self.hold();
                 self.go(TaskState::Paused);
@@ -74,13 +78,17 @@ impl Task {
 
     fn granted(&mut self, lease: &Lease, rows: &[PlacementRow]) {
         self.epoch = lease.fence.epoch;
+        self.numbered = self.numbered.max(lease.fence.attempt.number);
         self.expires = Some(lease.expires);
         self.not_before = None;
         self.rows = rows.to_vec();
     }
 
     fn hold(&mut self) {
-        self.held_in = Some(self.state);
+        // A pause takes the place of a quota that is waited for: an agent that is let go on finds out again.
+        if self.state != TaskState::Waiting(WaitReason::Quota) {
+            self.held_in = Some(self.state);
+        }
         if let Some(a) = self.attempts.last_mut().filter(|a| a.phase != Phase::Ended) {
             a.held = true;
         }
@@ -95,6 +103,30 @@ impl Task {
             a.running_at.get_or_insert(at);
         }
         self.goes_on_in(TaskState::Running);
+    }
+
+    /// Another node owns it from here on. What its attempts made counts as far as it is there.
+    fn adopted(&mut self, owner: NodeId, epoch: Epoch, here: &[Commit], done: &[TaskId], at: Timestamp) {
+        self.adopted_from = Some(std::mem::replace(&mut self.spec.owner, owner));
+        self.spec.depends_on.retain(|d| !done.contains(d));
+        self.epoch = epoch;
+        self.chore_tries = 0;
+        (self.expires, self.not_before, self.held_in) = (None, None, None);
+        for a in &mut self.attempts {
+            if a.phase != Phase::Ended || (a.reason.is_none() && !self.state.is_settled()) {
+                a.phase = Phase::Ended;
+                a.silent = None;
+                a.reason = Some(Reason::Lost);
+                a.detail = "its owner went away".to_owned();
+                a.ended_at.get_or_insert(at);
+                a.saved = a.change.as_ref().map(|c| c.head.clone());
+            }
+            a.saved = a.saved.take().filter(|s| here.contains(s));
+        }
+        self.blamed_from = self.attempts.len();
+        if !self.state.is_settled() && self.state != TaskState::Queued {
+            self.goes_on_in(TaskState::Queued);
+        }
     }
 
     /// A person's pause outlives what happens to the attempt it met.

@@ -1,15 +1,9 @@
 //! A holder goes silent and comes back, in every order that matters: who is kept is what docs/disconnect.md says,
 //! and never are two accepted.
 
-use ikigai_task::{
-    Command, Effect, Event, Input, Observation, Owner, Phase, Policy, Reason, Record, Refusal, TaskSpec,
-    TaskState,
-};
-use ikigai_types::{
-    Change, Commit, Disconnect, Fence, Limits, NodeId, PatchId, PlacementRow, ProjectId, Reconcile,
-    Resources, Selector, TaskId, Timestamp, Usage, Verdict, WorkloadId,
-};
-use std::time::Duration;
+use crate::world::{Word, World};
+use ikigai_task::{Command, Event, Input, Observation, Phase, Reason, Record, Refusal, TaskState};
+use ikigai_types::{Disconnect, Fence, Reconcile};
 
 /// How far the replacement is when the silent holder is heard again.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,14 +14,6 @@ enum Stage {
     Failed,
     HandedIn,
     Accepted,
-}
-
-/// What the silent holder says when it is heard again.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Word {
-    Heartbeat,
-    Result,
-    Failure,
 }
 
 const STAGES: [Stage; 6] =
@@ -46,161 +32,6 @@ fn first_is_kept(reconcile: Reconcile, better: bool, stage: Stage, word: Word) -
             Reconcile::KeepReplacement => false,
             Reconcile::BestScore => better,
         },
-    }
-}
-
-fn me() -> NodeId {
-    NodeId::from_bytes([9; 32])
-}
-
-fn spec(disconnect: Disconnect) -> TaskSpec {
-    TaskSpec {
-        id: TaskId::new("p.f.T001").unwrap(),
-        project: ProjectId::new("p").unwrap(),
-        checkout: "/c".to_owned(),
-        feature: "f".to_owned(),
-        tasks_file: None,
-        title: "one".to_owned(),
-        text: "one".to_owned(),
-        depends_on: Vec::new(),
-        verify: Vec::new(),
-        adapter: "codex".to_owned(),
-        provider: String::new(),
-        model: String::new(),
-        request: Resources::default(),
-        limits: Limits::default(),
-        requires: Selector::default(),
-        max_attempts: 5,
-        linger_secs: 0,
-        urgency: 0,
-        disconnect,
-        owner: me(),
-    }
-}
-
-/// An owner with one task, its log, and what it last refused.
-struct World {
-    owner: Owner,
-    log: Vec<Record>,
-    now: Timestamp,
-    refused: Option<Refusal>,
-    stopped: Vec<Fence>,
-}
-
-impl World {
-    fn new(disconnect: Disconnect) -> Self {
-        let owner = Owner::new(me(), Policy::default());
-        let (log, now) = (Vec::new(), Timestamp(1_000_000));
-        let mut world = Self { owner, log, now, refused: None, stopped: Vec::new() };
-        world.input(Input::Submit(vec![spec(disconnect)]));
-        world
-    }
-
-    fn input(&mut self, input: Input) {
-        self.refused = None;
-        for effect in self.owner.handle(input, self.now) {
-            match effect {
-                Effect::Record(record) => self.log.push(*record),
-                Effect::Refuse(refusal) => self.refused = Some(refusal),
-                Effect::Stop { fence, .. } => self.stopped.push(fence),
-                _ => {}
-            }
-        }
-    }
-
-    fn see(&mut self, observation: Observation) {
-        self.input(Input::Observation(observation));
-    }
-
-    fn task(&self) -> &ikigai_task::Task {
-        self.owner.tasks().values().next().unwrap()
-    }
-
-    fn pass(&mut self, secs: u64) {
-        let until = self.now.after(Duration::from_secs(secs));
-        while let Some(wake) = self.owner.next_wake().filter(|w| *w <= until) {
-            self.now = self.now.max(wake);
-            self.input(Input::Wake);
-        }
-        self.now = until;
-    }
-
-    /// Places the task on the node called `key`; answers the lease.
-    fn place(&mut self, key: u8, score: u32) -> Fence {
-        if self.task().state != TaskState::Placing {
-            self.input(Input::Command(self.task().spec.id.clone(), Command::Retry));
-        }
-        assert_eq!(self.task().state, TaskState::Placing);
-        let (task, node) = (self.task().spec.id.clone(), NodeId::from_bytes([key; 32]));
-        let (name, reason) = ("n".to_owned(), String::new());
-        let row = PlacementRow { node, name, score: Some(score), refused: None, reason, chosen: true };
-        self.see(Observation::Chosen { task, node, rows: vec![row] });
-        self.task().active().unwrap().fence.clone()
-    }
-
-    fn start(&mut self, fence: &Fence) {
-        let (workload, base) = (WorkloadId::new("w").unwrap(), Commit("b".to_owned()));
-        self.see(Observation::Started {
-            fence: fence.clone(),
-            workload,
-            base,
-            isolation_missing: Vec::new(),
-        });
-    }
-
-    fn end(&mut self, fence: &Fence, reason: Option<Reason>) {
-        let change = reason.is_none().then(|| Change {
-            base: Commit("b".to_owned()),
-            head: Commit(format!("h{}", fence.epoch)),
-            files: Vec::new(),
-            additions: 1,
-            deletions: 0,
-        });
-        let saved = reason.is_some().then(|| Commit(format!("s{}", fence.epoch)));
-        self.see(Observation::Ended {
-            fence: fence.clone(),
-            exit_code: None,
-            reason,
-            detail: String::new(),
-            usage: Usage::default(),
-            change,
-            salvage: None,
-            saved,
-        });
-    }
-
-    fn say(&mut self, fence: &Fence, word: Word) {
-        match word {
-            Word::Heartbeat => self.see(Observation::Heartbeat { fence: fence.clone() }),
-            Word::Result => self.end(fence, None),
-            Word::Failure => self.end(fence, Some(Reason::Host)),
-        }
-    }
-
-    fn accept(&mut self) {
-        let fence = self.task().attempts.last().unwrap().fence.clone();
-        let patch = PatchId::new("patch").unwrap();
-        self.see(Observation::PatchOpened { fence: fence.clone(), patch });
-        let (checks, gaps, node) = (Vec::new(), Vec::new(), me());
-        self.see(Observation::Verified {
-            fence: fence.clone(),
-            verdict: Verdict::Verified,
-            node,
-            checks,
-            gaps,
-        });
-        self.input(Input::Command(self.task().spec.id.clone(), Command::Accept { force: false }));
-        self.see(Observation::Merged { fence, commit: Commit("m".to_owned()) });
-        assert_eq!(self.task().state, TaskState::Accepted);
-    }
-
-    /// The log alone describes the same task, but for what is only in memory.
-    fn replays(&self) {
-        let again = Owner::replay(me(), Policy::default(), self.log.clone());
-        let (mut ours, mut theirs) = (self.task().clone(), again.tasks().values().next().unwrap().clone());
-        (ours.expires, theirs.expires) = (None, None);
-        (ours.not_before, theirs.not_before) = (None, None);
-        assert_eq!(ours, theirs);
     }
 }
 

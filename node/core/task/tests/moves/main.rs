@@ -1,0 +1,5 @@
+//! Work that moves: silent holders, replacements, what the next attempt begins from, and owners that are gone.
+
+mod adopt;
+mod disconnect;
+mod world;
