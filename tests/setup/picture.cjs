@@ -1,5 +1,7 @@
 // Draws a picture with Chromium: `picture.cjs terminal TEXT-FILE OUT.png` shows the end of a program's output,
-// `picture.cjs editor URL OUT.png` opens an agent's editor and waits until its workbench is drawn.
+// `picture.cjs editor URL OUT.png` opens an agent's editor and waits until its workbench is drawn, `picture.cjs board
+// LINK OUT.png` and `picture.cjs review LINK OUT.png` come in to a dashboard by its link: the board while an agent
+// works and a patch waits, and the review of the patch that waits.
 const fs = require("node:fs");
 const { chromium } = require(process.env.IKIGAI_PLAYWRIGHT);
 
@@ -24,9 +26,32 @@ async function editor(page, url) {
   return page;
 }
 
+async function board(page, link) {
+  await page.goto(link);
+  await page.locator("main#page h1").waitFor();
+  await page.keyboard.press("g");
+  await page.keyboard.press("b");
+  await page.locator(".column.working .chip", { hasText: "running" }).waitFor({ timeout: 60_000 });
+  await page.locator(".column.review .task").waitFor();
+  return page;
+}
+
+async function review(page, link) {
+  await page.goto(link);
+  await page.locator("ul[aria-label='What needs you'] a").click();
+  await page.getByRole("button", { name: "Unified" }).click();
+  const line = page.locator("tr", { has: page.locator("td.code.new", { hasText: "lines.longest" }) }).first();
+  await line.getByRole("button").click();
+  await page.keyboard.type("Say in the help what happens when there are fewer lines than asked for.");
+  await page.keyboard.press("Control+Enter");
+  await page.mouse.move(0, 0);
+  await page.evaluate(() => scrollTo(0, 0));
+  return page;
+}
+
 async function main([kind, source, out]) {
-  const draw = { terminal, editor }[kind];
-  if (!draw || !out) throw new Error("usage: picture.cjs terminal|editor SOURCE OUT.png");
+  const draw = { terminal, editor, board, review }[kind];
+  if (!draw || !out) throw new Error("usage: picture.cjs terminal|editor|board|review SOURCE OUT.png");
   const browser = await chromium.launch({ executablePath: process.env.IKIGAI_CHROMIUM, args: ARGS });
   try {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, deviceScaleFactor: 2 });
