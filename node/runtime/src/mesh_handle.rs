@@ -131,33 +131,21 @@ impl NodeHandle for MeshHandle {
         let filter = &filter;
         let others = self.ask_all(|node| async move { node.snapshot(filter.clone()).await }).await;
         let mut projects: BTreeSet<_> = all.projects.iter().map(|p| p.id.clone()).collect();
-<<<<<<<
-        let mut silent: BTreeSet<_> = self.own.copies.owners().into_iter().collect();
-=======
         let (now, mut answered) = (self.own.parts.clock.now(), BTreeSet::new());
->>>>>>>
         for (node, other) in others {
             let Ok(other) = other else { continue };
-<<<<<<<
-            silent.remove(&node);
-=======
             answered.insert(node);
             self.memory.note(node, &other, now);
->>>>>>>
             all.tasks.extend(other.tasks);
             all.projects.extend(other.projects.into_iter().filter(|p| projects.insert(p.id.clone())));
         }
-<<<<<<<
-        // Who is silent is shown as it was last heard; what was moved meanwhile is shown by its new owner alone.
-        let seen: BTreeSet<_> = all.tasks.iter().map(|t| t.id.clone()).collect();
-        let heard = self.own.copied(|owner| silent.contains(owner), filter);
-        all.tasks.extend(heard.into_iter().filter(|t| !seen.contains(&t.id)));
-=======
         let neighbours = self.own.neighbours.all();
-        for (node, neighbour) in neighbours.iter().filter(|(node, _)| !answered.contains(*node)) {
-            all.tasks.extend(self.memory.recall(*node, &neighbour.ad.name, filter, now));
-        }
->>>>>>>
+        // What was moved meanwhile is shown by its new owner alone; what is not remembered may have been copied.
+        let mut seen: BTreeSet<_> = all.tasks.iter().map(|t| t.id.clone()).collect();
+        let silent = neighbours.iter().filter(|(node, _)| !answered.contains(*node));
+        let recalled = silent.flat_map(|(node, n)| self.memory.recall(*node, &n.ad.name, filter, now));
+        let copied = self.own.copied(|owner| !answered.contains(owner), filter);
+        all.tasks.extend(recalled.chain(copied).filter(|t| seen.insert(t.id.clone())));
         all.tasks.sort_by(|a, b| a.id.cmp(&b.id));
         all.nodes.extend(neighbours.iter().map(|(id, n)| node_view(*id, n)));
         Ok(Snapshot { cursor, ..all })

@@ -93,7 +93,7 @@ fn no_copy(id: &TaskId) -> Problem {
 
 fn last_heard(view: TaskView, owner: &str) -> TaskView {
     let why = WhyView {
-        cause: "owner-gone".to_owned(),
+        cause: "owner-away".to_owned(),
         text: format!(
             "its owner {owner} does not answer; this is the last that was heard: {}",
             view.why.text
