@@ -40,8 +40,7 @@ impl Machine {
         let text = config(place, programs, model, (&name, Some(lab::address(number))))?;
         // Patches are opened by the node that has the tasks.
         let text = format!("{text}[forge]\nbackend = \"git\"\n");
-        // One task at a time: two that are ready go to two machines.
-        let text = text.replace("[node]\n", "[node]\nslots = 1\n");
+
         std::fs::write(home.join("ikigai.toml"), text).map_err(|e| failed("write the configuration", e))?;
         up(number, &home).await?;
         let id = handle(&home).snapshot(Filter::default()).await?.node;

@@ -79,9 +79,10 @@ pub(super) fn config(
     let http = if is_free(7420) { 7420 } else { free_port()? };
     let listen: Vec<String> = links.into_iter().flat_map(listens).collect();
     // Short, so that a node that is gone is noticed while somebody watches.
-    let lease = if listen.is_empty() { "" } else { "lease_secs = 10\n" };
+    // And one task at a time: two that are ready go to two machines.
+    let more = if listen.is_empty() { "" } else { "lease_secs = 10\nslots = 1\n" };
     Ok(format!(
-        "[node]\nname = {name:?}\nbackoff_ms = 1000\n{lease}\n[http]\nlisten = \"127.0.0.1:{http}\"\n\n\
+        "[node]\nname = {name:?}\nbackoff_ms = 1000\n{more}\n[http]\nlisten = \"127.0.0.1:{http}\"\n\n\
          [mesh]\nlisten = {listen:?}\nmdns = false\n\n[executor]\nbackend = \"docker\"\nimage = {:?}\n\n{}\n",
         programs.image,
         model.config(place),
