@@ -11,6 +11,8 @@ BIN := $(CARGO_TARGET_DIR)/debug/ikigai
 
 # 1 keeps one agent of the demo alive to look at; 0 cleans up everything the demo made.
 KEEP ?= 1
+# More than 1: a mesh, each node in a network namespace of its own; one is killed, another frozen past its lease.
+NODES ?= 1
 
 # What setup found or made: where the programs and images are.
 with_env := set -a; . $(CACHE)/env; set +a; export IKIGAI_BIN=$(BIN);
@@ -24,8 +26,8 @@ required := IKIGAI_REQUIRE_DOCKER=1 IKIGAI_REQUIRE_RADICLE=1 IKIGAI_REQUIRE_SPEC
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
-demo: setup build ## Set everything up and run the main job: a feature's tasks become reviewed patches (KEEP=0: clean up after)
-	@$(with_env) KEEP=$(KEEP) $(BIN) demo
+demo: setup build ## Set everything up and run the main job: a feature's tasks become reviewed patches (KEEP=0: clean up after; NODES=3: on a mesh)
+	@$(with_env) KEEP=$(KEEP) NODES=$(NODES) $(BIN) demo
 
 test: setup-tests build ## Set everything up and run all tests
 	@$(with_env) $(required) cargo test --workspace --locked --no-fail-fast
