@@ -16,8 +16,8 @@ use ikigai_wire::api::{Code, Filter, MemberView, Problem};
 #[derive(Debug, Args)]
 #[command(
     visible_alias = "rm",
-    after_help = "It may be gone already. To let its work end first: ikigai node drain. It comes in again with a \
-        new invitation only.\n\nExample:\n  ikigai node remove server"
+    after_help = "It may be gone already. To let its work end first: ikigai node drain. Its key stays out: \
+        the machine comes in again with a new invitation and a new --home.\n\nExample:\n  ikigai node remove server"
 )]
 pub(crate) struct Remove {
     /// Its name or the beginning of its id

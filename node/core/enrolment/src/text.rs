@@ -1,6 +1,6 @@
 //! What other nodes call themselves and where they say they are, made fit to be shown and dialled.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 /// The port a node listens on for others unless told otherwise.
 pub const MESH_PORT: u16 = 7421;
