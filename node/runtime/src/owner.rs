@@ -181,36 +181,48 @@ impl Driver {
 
     /// Handles inputs and everything that follows from them at once: decide, persist, answer, act.
     async fn turn(&mut self, inputs: Vec<Pending>, stop: &CancellationToken) {
-        let mut queue: VecDeque<Pending> = inputs.into();
-        while !queue.is_empty() {
-            let (mut records, mut acts, mut answers) = (Vec::new(), Vec::new(), Vec::new());
-            for (input, answer) in queue.drain(..).collect::<Vec<_>>() {
-                if self.changes_nothing(&input) {
-                    answers.extend(answer.map(|a| (a, Ok(()))));
-                    continue;
+        let (mut records, mut acts, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+        for (input, answer) in inputs {
+            let result = match self.changes_nothing(&input) {
+                true => Ok(()),
+                false => self.decide(input, &mut records, &mut acts),
+            };
+            answers.extend(answer.map(|a| (a, result)));
+        }
+        if !self.persist(&records, stop).await {
+            return;
+        }
+        for (answer, result) in answers {
+            let _ = answer.send(result);
+        }
+        acts.into_iter().for_each(|act| self.act(act));
+    }
+
+    /// Handles one input, then the placements it asks for, one after the other: each sees what the one before took,
+    /// or all of a feature's tasks would go to the one node that looks best.
+    fn decide(
+        &mut self,
+        input: Input,
+        records: &mut Vec<Record>,
+        acts: &mut Vec<Effect>,
+    ) -> Result<(), Refusal> {
+        let now = self.parts.clock.now();
+        let (mut result, mut next, mut placing) = (Ok(()), Some(input), VecDeque::new());
+        while let Some(input) = next.take() {
+            for effect in self.owner.handle(input, now) {
+                match effect {
+                    Effect::Record(record) => records.push(*record),
+                    Effect::Refuse(refusal) => result = Err(refusal),
+                    Effect::Place(task) => placing.push_back(task),
+                    other => acts.push(other),
                 }
-                let now = self.parts.clock.now();
-                let mut result = Ok(());
-                for effect in self.owner.handle(input, now) {
-                    match effect {
-                        Effect::Record(record) => records.push(*record),
-                        Effect::Refuse(refusal) => result = Err(refusal),
-                        other => acts.push(other),
-                    }
-                }
-                answers.extend(answer.map(|a| (a, result)));
             }
-            if !self.persist(&records, stop).await {
-                return;
-            }
-            for (answer, result) in answers {
-                let _ = answer.send(result);
-            }
-            for act in acts {
-                let more = self.act(act);
-                queue.extend(more.into_iter().map(|o| (Input::Observation(o), None)));
+            while next.is_none() {
+                let Some(task) = placing.pop_front() else { break };
+                next = self.place(task).map(Input::Observation);
             }
         }
+        result
     }
 
     /// Writes the records, again and again while the disk is full: nothing is answered or done before.

@@ -9,10 +9,9 @@ use ikigai_types::{Fence, Filter, Lease, NodeId, TaskId};
 use ikigai_wire::peer::Order;
 
 impl Driver {
-    /// Does one effect; answers what is known of it at once.
-    pub(super) fn act(&mut self, effect: Effect) -> Option<Observation> {
+    /// Does one effect.
+    pub(super) fn act(&mut self, effect: Effect) {
         match effect {
-            Effect::Place(task) => return self.place(task),
             Effect::Offer(lease) => self.offer(lease),
             Effect::Stop { fence, node, grace, reason } => {
                 self.order(node, fence, Order::Stop { grace, reason });
@@ -21,7 +20,6 @@ impl Driver {
             Effect::Unhold { fence, node } => self.order(node, fence, Order::Unhold),
             chore => self.chore(chore),
         }
-        None
     }
 
     /// Whether `input` only says that there may be room, and there is none for any task that waits: asking the
@@ -40,7 +38,8 @@ impl Driver {
         !waiting.any(|t| place(&self.request(t), &candidates).chosen.is_some())
     }
 
-    fn place(&self, id: TaskId) -> Option<Observation> {
+    /// Where a task goes, as things look now.
+    pub(super) fn place(&self, id: TaskId) -> Option<Observation> {
         let task = self.owner.task(&id)?;
         let placement = place(&self.request(task), &self.candidates());
         Some(match placement.chosen {
