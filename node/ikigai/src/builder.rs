@@ -220,6 +220,7 @@ fn options(
         capacity,
         allocatable: allocatable(config, capacity),
         tags: Tags(config.node.tags.clone()),
+        taints: config.node.taints.clone(),
         adapters: adapters::load(&home.adapters()).map_err(BuildError::Adapter)?,
         prices: config.prices.clone(),
         image: config.executor.image.clone(),

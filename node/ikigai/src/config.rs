@@ -4,6 +4,7 @@ mod layers;
 
 pub use layers::{Explained, Layers};
 
+use ikigai_types::Taint;
 use ikigai_types::price::Prices;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -64,6 +65,9 @@ pub struct NodeConfig {
     pub name: Option<String>,
     /// Tags, such as `{ gpu = "true" }`.
     pub tags: BTreeMap<String, String>,
+    /// What keeps work off it, such as `["gpu=true:no-schedule", "spot:prefer-no-schedule"]`: tasks that do not
+    /// tolerate it go elsewhere.
+    pub taints: Vec<Taint>,
     /// Workloads at once; one per core, at least two, when absent.
     pub slots: Option<u64>,
     /// CPU, in thousandths of a core, that tasks may use; all but half a core when absent.

@@ -48,7 +48,8 @@ impl Sit for Seats {
     fn sit(&mut self, note: &HostRecord) -> mpsc::Receiver<Order> {
         let (orders, inbox) = mpsc::channel(ORDERS);
         let (owner, project) = (note.spec.owner, note.spec.project.clone());
-        let seat = Seat { orders, request: note.spec.request, owner, project };
+        let request = if note.ended.is_some() { Resources::default() } else { note.spec.request };
+        let seat = Seat { orders, request, owner, project };
         self.insert(note.lease.fence.clone(), seat);
         inbox
     }
@@ -152,6 +153,7 @@ impl Host {
             usage: ikigai_types::Usage::default(),
             ran_ms: 0,
             session: None,
+            ended: None,
             delivered: false,
         };
         let orders = seats.sit(&note);
@@ -175,6 +177,7 @@ impl Host {
             allocatable: o.allocatable,
             free: self.free(),
             tags: o.tags.clone(),
+            taints: o.taints.clone(),
             adapters: o.adapters.keys().cloned().collect(),
             providers: o.providers.clone(),
             image: !self.shared.image_missing.load(Ordering::Relaxed),

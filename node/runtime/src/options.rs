@@ -3,7 +3,7 @@
 use ikigai_ports::executor::Mount;
 use ikigai_task::Policy;
 use ikigai_types::price::Prices;
-use ikigai_types::{Limits, Resources, Tags};
+use ikigai_types::{Limits, Resources, Tags, Taint};
 use ikigai_wire::agent::Adapter;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,6 +23,8 @@ pub struct Options {
     pub allocatable: Resources,
     /// Tags.
     pub tags: Tags,
+    /// What keeps work off it.
+    pub taints: Vec<Taint>,
     /// Agent CLIs by name.
     pub adapters: BTreeMap<String, Adapter>,
     /// Model providers it has what they need for.

@@ -1,6 +1,6 @@
 //! What is to be done, fixed when the task is accepted by its owner.
 
-use ikigai_types::{Disconnect, Limits, NodeId, ProjectId, Resources, Selector, TaskId};
+use ikigai_types::{Disconnect, Limits, NodeId, ProjectId, Resources, Selector, TaskId, Toleration};
 use serde::{Deserialize, Serialize};
 
 /// A task as its owner accepted it.
@@ -36,6 +36,9 @@ pub struct TaskSpec {
     pub limits: Limits,
     /// Tags its node must carry.
     pub requires: Selector,
+    /// Taints of a node that it does not mind.
+    #[serde(default)]
+    pub tolerates: Vec<Toleration>,
     /// Attempts that may be blamed on the agent.
     pub max_attempts: u32,
     /// Seconds the agent stays for its editor.

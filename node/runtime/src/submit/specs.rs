@@ -123,6 +123,7 @@ impl Handle {
             request: options.request.unwrap_or(d.request),
             limits: options.limits.unwrap_or(d.limits),
             requires: options.requires.clone().unwrap_or_default(),
+            tolerates: options.tolerates.clone(),
             max_attempts: options.max_attempts.unwrap_or(d.max_attempts).max(1),
             linger_secs: options.linger_secs.unwrap_or(d.linger_secs),
             urgency: 0,

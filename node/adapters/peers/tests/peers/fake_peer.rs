@@ -196,6 +196,7 @@ pub fn workload() -> Workload {
             request: Resources::default(),
             limits: Limits::default(),
             requires: ikigai_types::Selector::default(),
+            tolerates: vec!["spot".parse().unwrap()],
             max_attempts: 3,
             linger_secs: 0,
             urgency: 1,

@@ -9,7 +9,7 @@ use crate::run::Outcome;
 use crate::wait;
 use clap::Args;
 use ikigai_ports::NodeHandle;
-use ikigai_types::{Reconcile, Resources, Selector};
+use ikigai_types::{Reconcile, Resources, Selector, Toleration};
 use ikigai_wire::api::{
     Code, DisconnectOptions, Problem, SubmitRequest, SubmitSource, SubmitView, TaskOptions,
 };
@@ -62,6 +62,9 @@ struct How {
     /// Tags a node must carry (gpu=true,region=eu)
     #[arg(long, value_name = "TAGS")]
     requires: Option<Selector>,
+    /// A taint of a node that the tasks do not mind (gpu=true, spot, *; again for more)
+    #[arg(long, value_name = "TAINT")]
+    tolerates: Vec<Toleration>,
     /// Cores each task asks for (0.5, 2)
     #[arg(long)]
     cpu: Option<Cores>,
@@ -203,6 +206,7 @@ impl How {
             request,
             limits: None,
             requires: self.requires.clone(),
+            tolerates: self.tolerates.clone(),
             max_attempts: self.max_attempts,
             linger_secs: self.linger.map(|s| s.0.as_secs()),
             verify: Some(self.verify.clone()).filter(|v| !v.is_empty()),

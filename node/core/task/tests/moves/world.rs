@@ -39,6 +39,7 @@ pub fn spec(disconnect: Disconnect) -> TaskSpec {
         request: Resources::default(),
         limits: Limits::default(),
         requires: Selector::default(),
+        tolerates: Vec::new(),
         max_attempts: 5,
         linger_secs: 0,
         urgency: 0,

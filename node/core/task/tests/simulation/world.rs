@@ -95,6 +95,7 @@ fn spec(i: usize) -> TaskSpec {
         request: Resources::default(),
         limits: Limits::default(),
         requires: Selector::default(),
+        tolerates: Vec::new(),
         max_attempts: 1000,
         linger_secs: 0,
         urgency: 0,

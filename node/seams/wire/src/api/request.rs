@@ -1,6 +1,6 @@
 //! What a person or program asks of a node.
 
-use ikigai_types::{Disconnect, Limits, Reconcile, Resources, Selector};
+use ikigai_types::{Disconnect, Limits, Reconcile, Resources, Selector, Toleration};
 use serde::{Deserialize, Serialize};
 
 /// New tasks, or with `dry_run` the plan for them.
@@ -73,6 +73,8 @@ pub struct TaskOptions {
     pub limits: Option<Limits>,
     /// Tags a node must carry.
     pub requires: Option<Selector>,
+    /// Taints of a node that the tasks do not mind.
+    pub tolerates: Vec<Toleration>,
     /// Attempts at most.
     pub max_attempts: Option<u32>,
     /// Seconds an agent stays for its editor after it is done.
