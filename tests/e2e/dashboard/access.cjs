@@ -1,8 +1,9 @@
 // A machine is let into the mesh from the dashboard of another one, seen in it, and taken out of it again.
 //
 // usage: node access.cjs <link> <name of the other machine>
-// Says `{"step":"join","command":"ikigai join …"}` when that command is to be run on the other machine, then one line
-// with what it saw; exits 0 when all of it holds.
+// Says `{"step":"join","command":"ikigai join …"}` when that command is to be run on the other machine,
+// `{"step":"away"}` when that one may be killed and `{"step":"back"}` when it may be started again, then one line with
+// what it saw; exits 0 when all of it holds.
 "use strict";
 
 const { comeIn, expect, go, run, serious } = require("./browser.cjs");
@@ -38,6 +39,15 @@ run({ permissions: ["clipboard-read", "clipboard-write"] }, async (page) => {
   await go(page, "/nodes");
   await page.getByRole("status").getByText("2 alive").waitFor();
   await page.getByRole("region", { name: `Node ${other}` }).getByText(/alive, told/).waitFor();
+
+  // One that goes silent is said to be, with the age of what is known of it.
+  console.log(JSON.stringify({ step: "away" }));
+  const card = page.getByRole("region", { name: `Node ${other}` });
+  await card.getByText(/dead, last heard \d+ s ago/).waitFor({ timeout: 60_000 });
+  await page.getByRole("status").getByText("1 alive, 1 dead").waitFor();
+  expect((await card.getByRole("button", { name: "Drain" }).count()) === 0, "a dead node can be drained");
+  console.log(JSON.stringify({ step: "back" }));
+  await card.getByText(/alive, told/).waitFor({ timeout: 60_000 });
   await page.goBack();
   await members.locator("li", { hasText: other }).waitFor();
   expect(!(await page.content()).includes("ik1_"), "the token is still on the page");

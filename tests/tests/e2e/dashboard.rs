@@ -76,13 +76,21 @@ async fn member(name: &str) -> NodeProcess {
     node
 }
 
+/// Runs the command that the dashboard of another machine shows.
+async fn join(node: &NodeProcess, command: &str) {
+    let mut join = Command::new(parts::built("ikigai"));
+    join.arg("--home").arg(node.home()).args(command.split(' ').skip(1));
+    let out = join.output().await.unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_is_let_in_and_taken_out_on_the_dashboard() {
     if browser("a_machine_is_let_in_and_taken_out_on_the_dashboard").is_none() {
         return;
     }
     let _turn = turn().await;
-    let (laptop, server) = (member("laptop").await, member("server").await);
+    let (laptop, mut server) = (member("laptop").await, member("server").await);
     let mut access = script("access.cjs", &[&link(&laptop).await, "server"]);
     let mut lines = BufReader::new(access.stdout.take().unwrap()).lines();
     let said = async {
@@ -90,14 +98,15 @@ async fn a_machine_is_let_in_and_taken_out_on_the_dashboard() {
             let line = lines.next_line().await.unwrap().expect("the script said nothing at its end");
             let said: serde_json::Value =
                 serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
-            let Some(command) = said["command"].as_str() else { return said };
-            let mut join = Command::new(parts::built("ikigai"));
-            join.arg("--home").arg(server.home()).args(command.split(' ').skip(1));
-            let out = join.output().await.unwrap();
-            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+            match said["step"].as_str() {
+                Some("join") => join(&server, said["command"].as_str().unwrap()).await,
+                Some("away") => server.kill().await,
+                Some("back") => server.up().await,
+                _ => return said,
+            }
         }
     };
-    let said = tokio::time::timeout(Duration::from_secs(120), said).await.expect("the browser hangs");
+    let said = tokio::time::timeout(Duration::from_secs(180), said).await.expect("the browser hangs");
     assert_eq!(said["ok"], true, "{said}");
 }
 

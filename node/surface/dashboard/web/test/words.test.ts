@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Frames } from "../src/api/stream";
 import type { LogEntry, Task } from "../src/api/types";
+import { placesOf } from "../src/words/address";
 import { rowsOf } from "../src/words/agentlog";
 import { paired, parseDiff } from "../src/words/diff";
 import { layOut } from "../src/words/graph";
@@ -101,6 +102,13 @@ test("notes on lines are one text in the order of the patch", () => {
   assert.equal(told("", [], []), "");
 });
 
+test("addresses are short", () => {
+  const relay = "/ip4/10.0.0.2/tcp/7421/p2p/12D3A/p2p-circuit";
+  assert.deepEqual(placesOf(["/ip4/10.0.0.1/tcp/7421", "/ip4/10.0.0.1/udp/7421/quic-v1", "/ip6/fd00::1/tcp/7421", "/dns4/srv.example/tcp/1", relay, `${relay}/p2p/12D3B`, "odd"]),
+    { direct: ["10.0.0.1:7421", "[fd00::1]:7421", "srv.example:1", "odd"], relayed: 1 });
+  assert.deepEqual(placesOf([]), { direct: [], relayed: 0 });
+});
+
 test("a feature is waves, direct edges and the longest way that is left", () => {
   const tasks = [task("T1", "accepted"), task("T2", "running", ["T1"]), task("T3", "waiting", ["T1", "T2"]), task("T4", "waiting", ["T1"]), task("T5", "queued", ["T3", "T9"])];
   const graph = layOut(tasks);
@@ -122,6 +130,9 @@ test("who is needed for what, and what can be done", () => {
     ["review", "question", "budget", "failed", null, null, null]);
   assert.deepEqual(Object.entries(can(task("T", "review"))).filter(([, v]) => v).map(([k]) => k), ["stop", "accept", "reject"]);
   assert.equal(can(task("T", "cancelled")).retry, true);
+  const orphan = { ...task("T", "running"), why: { cause: "owner-gone", text: "" } };
+  assert.deepEqual([needOf(orphan), Object.entries(can(orphan)).filter(([, v]) => v).map(([k]) => k)], ["owner", ["adopt"]]);
+  assert.equal(needOf({ ...orphan, state: "accepted" }), null);
   assert.ok(fits(task("T12", "review"), wordsIn(" REVIEW t12 ")) && !fits(task("T12", "review"), ["nothing"]));
 });
 

@@ -30,6 +30,7 @@ const DONE: Record<string, string> = {
   accept: "is accepted: it is merged now",
   reject: "is rejected",
   comment: "has your comment",
+  adopt: "is owned by this node now",
 };
 
 /** Sends a command to a task. */

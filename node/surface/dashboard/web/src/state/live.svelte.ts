@@ -219,10 +219,15 @@ const inOrder = (tasks: Task[]): Map<string, Task> => new Map(tasks.sort(byId).m
 async function refresh(signal: AbortSignal): Promise<void> {
   if (document.hidden) return;
   try {
+    const before = liveness(live.nodes);
     const list = await get<{ items: Node[] }>("/v1/nodes", signal);
     live.nodes = list.items;
     heard();
+    // Who is gone takes its tasks along, and who comes back brings them: no event tells of that.
+    if (liveness(live.nodes) !== before) await readAll(signal);
   } catch {
     // As above.
   }
 }
+
+const liveness = (nodes: Node[]): string => nodes.map((n) => `${n.id} ${n.liveness}`).sort().join();

@@ -40,10 +40,14 @@ export function stateWords(state: string, reason?: string | null): string {
   return reason ? `${state} · ${reason}` : state;
 }
 
+/** Its owner does not answer: what stands here was heard before, and nobody moves it. */
+export const isOrphan = (task: Task): boolean => task.why?.cause === "owner-gone";
+
 /** Why a person is needed, if one is. */
-export type Need = "review" | "question" | "paused" | "failed" | "budget" | "quota" | "credential";
+export type Need = "owner" | "review" | "question" | "paused" | "failed" | "budget" | "quota" | "credential";
 
 export function needOf(task: Task): Need | null {
+  if (isOrphan(task)) return isOver(task) ? null : "owner";
   if (task.state === "review") return "review";
   if (isFailed(task)) return "failed";
   if (task.state === "paused") return "paused";
@@ -88,11 +92,14 @@ export function fits(task: Task, words: string[]): boolean {
 export const wordsIn = (text: string): string[] => text.toLowerCase().split(/\s+/).filter(Boolean);
 
 /** What can be done to a task now, by the published table of states. */
-export function can(task: Task): Record<"stop" | "pause" | "resume" | "retry" | "accept" | "reject" | "evict" | "open", boolean> {
-  const s = task.state;
+export function can(task: Task): Record<"adopt" | "stop" | "pause" | "resume" | "retry" | "accept" | "reject" | "evict" | "open", boolean> {
+  // Nothing but that can be done to a task whose owner is gone.
+  const adopt = isOrphan(task) && !isOver(task);
+  const s = isOrphan(task) ? "" : task.state;
   const moves = ["queued", "placing", "preparing", "running", "waiting"].includes(s);
   return {
-    stop: !isOver(task),
+    adopt,
+    stop: s !== "" && !isOver(task),
     pause: moves,
     resume: s === "paused",
     retry: ["failed", "lost", "rejected", "cancelled"].includes(s),
@@ -100,7 +107,7 @@ export function can(task: Task): Record<"stop" | "pause" | "resume" | "retry" | 
     reject: s === "review",
     evict: ["preparing", "running"].includes(s),
     // An agent may stay for its editor after its attempt has ended; the node knows.
-    open: task.attempts.length > 0,
+    open: s !== "" && task.attempts.length > 0,
   };
 }
 
