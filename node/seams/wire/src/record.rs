@@ -1,5 +1,6 @@
 //! What a node stores: the owner's log and the notes of a holder, one JSON document each.
 
+use crate::peer::Ended;
 use ikigai_task::{Record, TaskSpec};
 use ikigai_types::{Commit, Lease, Usage, WorkloadId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -82,6 +83,9 @@ pub struct HostRecord {
     /// Session the agent CLI named.
     #[serde(default)]
     pub session: Option<String>,
+    /// How it ended, once that is to be handed over: from then on it has no room here and is not run again.
+    #[serde(default)]
+    pub ended: Option<Ended>,
     /// Its result was handed over; only the editor holds it here.
     #[serde(default)]
     pub delivered: bool,
