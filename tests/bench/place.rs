@@ -121,7 +121,7 @@ fn beside() -> Vec<Figure> {
     let (policy, candidates, mut mix) = (Policy::default(), cluster(10_000, 100_000), Mix::new(9));
     let requests: Vec<_> = (0..20).map(|n| mix.request(n)).collect();
     let mut index = Index::new(policy.clone(), candidates.clone());
-    let mut per = |what: &str, once: &mut dyn FnMut(usize)| {
+    let per = |what: &str, once: &mut dyn FnMut(usize)| {
         let start = Instant::now();
         (0..requests.len()).for_each(&mut *once);
         let micros = start.elapsed().as_secs_f64() * 1e6 / requests.len() as f64;
