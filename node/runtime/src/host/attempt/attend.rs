@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
 
 /// How often limits are looked at.
-const TICK: Duration = Duration::from_secs(1);
+pub(super) const TICK: Duration = Duration::from_secs(1);
 /// Every how many ticks the workspace is measured.
 const DISK_TICKS: u32 = 5;
 /// Lines that are made durable together, at most.
@@ -200,7 +200,7 @@ impl Run {
     }
 
     /// The owner answered: the lease is good from before it was asked, or it is not good any more.
-    async fn answered(&mut self, told: teller::Told) {
+    pub(super) async fn answered(&mut self, told: teller::Told) {
         match told.reply {
             Ok(Reply::Taken { lease_ms }) => {
                 self.lease_until = told.sent.after(Duration::from_millis(lease_ms));
