@@ -362,10 +362,12 @@ impl World {
 
     /// From here on it asks nothing of the machine but patience with an owner that may be away.
     fn release(&mut self, node: usize, fence: &Fence) {
+        let printed = self.kept_lines(node, fence);
         let Some(seat) = self.seat(node, fence) else { return };
         seat.stage = Stage::HandingOver;
         seat.request = Resources::default();
         self.advertise(node);
+        self.ship(node, fence, printed);
         self.hand_on(node, fence);
     }
 
@@ -410,14 +412,19 @@ impl World {
         let (workload, base) = (WorkloadId::new("w").expect("an id"), Commit("base".to_owned()));
         let started = News::Started { workload, base, isolation_missing: Vec::new() };
         let orders = std::mem::take(&mut seat.orders);
-        let printed = self.nodes[node].disk.kept.lines.get(&fence.attempt);
-        let printed = printed.and_then(|log| log.keys().last().copied()).unwrap_or(0);
+        let printed = self.kept_lines(node, fence);
         self.ship(node, fence, printed);
         self.tell(node, fence, started);
         orders.into_iter().for_each(|order| self.carry_out(node, fence, order));
         let life = self.life(node);
         self.at(1_000, Event::Tick { node, life, fence: fence.clone() });
         self.look_at_exit(node, fence);
+    }
+
+    /// The last line of an attempt that is durable here.
+    fn kept_lines(&self, node: usize, fence: &Fence) -> u64 {
+        let log = self.nodes[node].disk.kept.lines.get(&fence.attempt);
+        log.and_then(|log| log.keys().last().copied()).unwrap_or(0)
     }
 
     /// How long the call that hands a result over may take: its objects are fetched meanwhile.

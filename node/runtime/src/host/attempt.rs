@@ -111,6 +111,11 @@ impl Run {
                 if matches!(&error, PortError::NotFound(what) if what.contains("image")) {
                     self.shared.image_missing.store(true, std::sync::atomic::Ordering::Relaxed);
                 }
+                // Nobody attends to it any more, and its room is about to be given away.
+                if let Some(workload) = &self.note.workload {
+                    let stopped = self.shared.parts.executor.stop(workload, Duration::ZERO).await;
+                    log_failure("stop a workload", stopped);
+                }
                 let breach =
                     self.stopped.clone().unwrap_or(Breach { reason: Reason::Host, detail: error.chain() });
                 self.hand_over(None, Some(breach)).await;
@@ -121,6 +126,10 @@ impl Run {
 
     async fn go(&mut self) -> PortResult<()> {
         if self.note.delivered {
+            return Ok(());
+        }
+        if let Some(ended) = self.note.ended.clone() {
+            self.report_end(ended).await;
             return Ok(());
         }
         self.keep_note().await?;

@@ -28,12 +28,24 @@ impl Run {
         let failed = breach.is_some() || change.is_none();
         let saved = if failed { self.salvage().await } else { None };
         let (reason, detail) = breach.map_or((None, String::new()), |b| (Some(b.reason), b.detail));
-        // From here on it asks nothing of the machine but patience with an owner that may be away.
-        self.shared.release(self.fence());
-        let (usage, fence) = (self.note.usage, self.fence().clone());
+        let usage = self.note.usage;
         let (salvage, saved) =
             saved.map_or((None, None), |s| (Some(s.reference), Some(s.commit).filter(|_| s.sound)));
         let ended = Ended { exit_code, reason, detail, usage, change, salvage, saved };
+        // Noted first: a restart hands it over as it is, and does not run it in room that others have by then.
+        self.note.ended = Some(ended.clone());
+        super::log_failure("note the end", self.keep_note().await);
+        self.report_end(ended).await;
+    }
+
+    /// Tells the owner how it ended, until there is an answer.
+    pub(super) async fn report_end(&mut self, ended: Ended) {
+        let fence = self.fence().clone();
+        // From here on it asks nothing of the machine but patience with an owner that may be away.
+        self.shared.release(&fence);
+        if let Ok(kept) = self.shared.parts.logs.watch(&fence.attempt).await {
+            self.shipper.kept(*kept.borrow());
+        }
         self.shipper.finish().await;
         // Refused as stale: the work is kept under its salvage ref, the refusal is in the owner's log.
         if let Reply::Refused { text, .. } = self.teller.finish(News::Ended(Box::new(ended))).await {
