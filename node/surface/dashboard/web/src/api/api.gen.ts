@@ -1485,6 +1485,7 @@ export interface operations {
                      *       "provider": null,
                      *       "request": null,
                      *       "requires": null,
+                     *       "tolerates": [],
                      *       "verify": null
                      *     }
                      */
@@ -1628,6 +1629,11 @@ export interface operations {
                         requires?: {
                             [key: string]: string;
                         } | string | null;
+                        /**
+                         * @description Taints of a node that the tasks do not mind.
+                         * @default []
+                         */
+                        tolerates?: string[];
                         /**
                          * @description Check commands in place of those of the project.
                          * @default null
@@ -2335,6 +2341,7 @@ export interface operations {
                      *       "provider": null,
                      *       "request": null,
                      *       "requires": null,
+                     *       "tolerates": [],
                      *       "verify": null
                      *     }
                      */
@@ -2478,6 +2485,11 @@ export interface operations {
                         requires?: {
                             [key: string]: string;
                         } | string | null;
+                        /**
+                         * @description Taints of a node that the tasks do not mind.
+                         * @default []
+                         */
+                        tolerates?: string[];
                         /**
                          * @description Check commands in place of those of the project.
                          * @default null
