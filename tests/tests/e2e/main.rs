@@ -6,6 +6,7 @@
 mod crash;
 mod dashboard;
 mod demo;
+mod drain;
 mod editor;
 mod image;
 mod join;

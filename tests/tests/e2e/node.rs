@@ -140,6 +140,11 @@ impl NodeProcess {
         child.wait().await.unwrap();
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().and_then(Child::id).unwrap()
+    }
+
     pub fn log(&self) -> PathBuf {
         self.folder.path().join("node.log")
     }
