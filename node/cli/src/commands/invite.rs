@@ -67,7 +67,9 @@ async fn invite(env: &Env, ttl: Span, addresses: Vec<String>) -> Result<(), ikig
     let request = InviteRequest { ttl_seconds: Some(ttl.0.as_secs()), addresses };
     let made = env.remote()?.invite(request).await?;
     let good = span(made.expires_at.since(made.created_at));
-    env.out.say(&format!("on the other machine, once, within {good}:"));
+    if env.out.for_people() {
+        env.out.say(&format!("on the other machine, once, within {good}:"));
+    }
     env.out.one(&made, || vec![format!("ikigai join {}", made.token.as_deref().unwrap_or_default())])
 }
 

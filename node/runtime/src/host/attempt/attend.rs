@@ -1,7 +1,7 @@
 //! While the agent runs: its lines become durable, its lease is renewed, its limits are watched.
 
 use super::{Run, Told, lines, teller};
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, Peekable};
 use futures::{FutureExt as _, StreamExt as _};
 use ikigai_ports::PortResult;
 use ikigai_ports::gate::GateEvent;
@@ -11,6 +11,7 @@ use ikigai_task::host::{Breach, End};
 use ikigai_types::WorkloadId;
 use ikigai_wire::agent::FrameBody;
 use ikigai_wire::peer::{News, Order, Reply};
+use std::pin::Pin;
 use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -27,13 +28,14 @@ const QUOTA: Duration = Duration::from_secs(60);
 /// Denials of one attempt that are told one by one.
 const DENIALS: u32 = 100;
 
-type Lines = BoxStream<'static, PortResult<String>>;
+/// What ends stays ended, and an error that comes behind a line is still there when it is asked for.
+type Lines = Pin<Box<Peekable<BoxStream<'static, PortResult<String>>>>>;
 
 impl Run {
     /// Stays with the workload until it ended.
     pub(super) async fn attend(&mut self, id: &WorkloadId) -> PortResult<End> {
         let mut told = Told::default();
-        let mut logs = self.shared.parts.executor.logs(id).await?;
+        let mut logs = self.lines(id).await?;
         let clock = self.shared.parts.clock.clone();
         let (mut ticks, mut disk) = (0_u32, 0_u64);
         loop {
@@ -43,7 +45,7 @@ impl Run {
                     Some(Err(error)) => {
                         tracing::warn!(error = error.chain(), "the log broke off; it is read again from its start");
                         clock.sleep(TICK).await;
-                        logs = self.shared.parts.executor.logs(id).await?;
+                        logs = self.lines(id).await?;
                     }
                     None => break,
                 },
@@ -67,14 +69,18 @@ impl Run {
         Ok(told.end(exit))
     }
 
+    async fn lines(&self, id: &WorkloadId) -> PortResult<Lines> {
+        Ok(Box::pin(self.shared.parts.executor.logs(id).await?.peekable()))
+    }
+
     /// Takes a line and whatever came with it: they are made durable together.
     async fn take_lines(&mut self, first: String, logs: &mut Lines, told: &mut Told) -> PortResult<()> {
         let mut batch = Vec::new();
         self.read(&first, told, &mut batch);
         while batch.len() < LINES {
-            match logs.next().now_or_never() {
-                Some(Some(Ok(line))) => self.read(&line, told, &mut batch),
-                _ => break,
+            let Some(Some(Ok(_))) = logs.as_mut().peek().now_or_never() else { break };
+            if let Some(Some(Ok(line))) = logs.next().now_or_never() {
+                self.read(&line, told, &mut batch);
             }
         }
         self.watch.heard(self.shared.parts.clock.now());
