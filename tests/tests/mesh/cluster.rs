@@ -1,0 +1,240 @@
+//! Nodes as processes, each in a network of its own, to be stopped, killed and started again.
+
+use crate::project;
+use futures::StreamExt as _;
+use ikigai_ports::NodeHandle as _;
+use ikigai_remote::RemoteNode;
+use ikigai_tests::netns::{self, Net};
+use ikigai_tests::parts;
+use ikigai_types::NodeId;
+use ikigai_wire::api::{Event, Filter, SubmitRequest, TaskView};
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use rustix::process::{Pid, Signal};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+/// What a cluster is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    pub nodes: usize,
+    pub tasks: usize,
+    /// Tenths of a second that a task takes.
+    pub tenths: u32,
+    /// Workloads at once on each node but the first.
+    pub slots: u64,
+    /// The same on the first node, which owns the tasks.
+    pub owner_slots: u64,
+}
+
+/// Seconds of a lease: a holder counts on ten of them, and asks for more every third second.
+pub const LEASE: u64 = 12;
+
+/// Nodes, their network, and the project they work on. The first node owns all tasks.
+pub struct Cluster {
+    pub nodes: Vec<Node>,
+    pub net: Net,
+    pub shape: Shape,
+    folder: TempDir,
+    _turn: tokio::sync::MutexGuard<'static, ()>,
+}
+
+/// One node: its key, its folder, and its process while there is one.
+pub struct Node {
+    pub id: NodeId,
+    folder: PathBuf,
+    at: usize,
+    /// Ended with it.
+    _child: Option<Child>,
+    pid: Option<Pid>,
+}
+
+/// Whole meshes share one small machine badly: one test at a time has one.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+impl Cluster {
+    /// Makes network, project and nodes, starts all and waits until they know each other; none, having said why,
+    /// when this machine cannot.
+    pub async fn start(test: &str, shape: Shape) -> Option<Self> {
+        let bubblewrap = !std::path::Path::new("/usr/bin/bwrap").is_file();
+        let bubblewrap = bubblewrap.then(|| "bubblewrap is not installed".to_owned());
+        if let Some(why) = netns::missing().or(bubblewrap) {
+            parts::missing(test, &why, "IKIGAI_REQUIRE_SANDBOX");
+            return None;
+        }
+        let _turn = TURN.lock().await;
+        let folder = tempfile::Builder::new().prefix("ikigai-mesh").tempdir().unwrap();
+        project::make(&folder.path().join("project"), shape.tasks, shape.tenths);
+        let nodes = (0..shape.nodes).map(|at| Node::new(at, folder.path().join(format!("n{at}")))).collect();
+        let mut cluster = Self { nodes, net: Net::new(shape.nodes), shape, folder, _turn };
+        for at in 0..shape.nodes {
+            cluster.configure(at);
+            cluster.up(at).await;
+        }
+        cluster.until_all_see_each_other().await;
+        Some(cluster)
+    }
+
+    fn configure(&self, at: usize) {
+        let node = &self.nodes[at];
+        let others = self.nodes.iter().filter(|n| n.at != at);
+        let peers: Vec<_> =
+            others.map(|n| format!("{}@/ip4/{}/tcp/7421", n.id, self.net.address(n.at))).collect();
+        let slots = if at == 0 { self.shape.owner_slots } else { self.shape.slots };
+        let address = self.net.address(at);
+        let agentd = parts::built("ikigai-agentd");
+        let config = format!(
+            "[node]\nname = \"n{at}\"\nslots = {slots}\nlease_secs = {LEASE}\nbackoff_ms = 200\ncpu_millis = 100000\n\n\
+             [http]\nlisten = \"off\"\n\n\
+             [mesh]\nlisten = [\"/ip4/{address}/tcp/7421\", \"/ip4/{address}/udp/7421/quic-v1\"]\nmdns = false\n\
+             peers = {peers:?}\n\n\
+             [executor]\nbackend = \"process\"\nagentd = {agentd:?}\n\n[forge]\nbackend = \"git\"\n\n\
+             [task]\nadapter = \"command\"\ncpu_millis = 100\nmemory_bytes = 134217728\ndisk_bytes = 67108864\n",
+        );
+        std::fs::create_dir_all(node.home()).unwrap();
+        std::fs::write(node.home().join("node.key"), seed(at)).unwrap();
+        std::fs::write(node.folder.join("ikigai.toml"), config).unwrap();
+    }
+
+    /// Starts a node, and waits until it answers.
+    pub async fn up(&mut self, at: usize) {
+        let node = &self.nodes[at];
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(node.log()).unwrap();
+        let mut command = Command::from(self.net.command(at, &parts::built("ikigai")));
+        command.arg("--home").arg(node.home()).arg("up").arg("--config").arg(node.folder.join("ikigai.toml"));
+        command.current_dir(&node.folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        let mut child = command.kill_on_drop(true).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let ready = async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                if line.starts_with("ready ") {
+                    return true;
+                }
+            }
+            false
+        };
+        let ready = tokio::time::timeout(Duration::from_secs(60), ready).await;
+        assert_eq!(ready, Ok(true), "node {at} does not start:\n{}", node.log_tail());
+        let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let node = &mut self.nodes[at];
+        (node._child, node.pid) = (Some(child), pid);
+    }
+
+    pub fn owner(&self) -> &Node {
+        &self.nodes[0]
+    }
+
+    pub fn project(&self) -> PathBuf {
+        self.folder.path().join("project")
+    }
+
+    /// Submits every task.
+    pub async fn submit(&self) {
+        let project = self.project().display().to_string();
+        let request = SubmitRequest { project, ..SubmitRequest::default() };
+        let view = self.owner().handle().submit(request).await.unwrap();
+        assert_eq!(view.accepted.len(), self.shape.tasks);
+    }
+
+    pub async fn until_all_see_each_other(&self) {
+        let all = async {
+            for node in &self.nodes {
+                while node.sees().await.len() < self.nodes.len() {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        };
+        let seen = tokio::time::timeout(Duration::from_secs(60), all).await;
+        assert!(seen.is_ok(), "the nodes do not see each other:\n{}", self.logs());
+    }
+
+    /// The end of every node's log.
+    pub fn logs(&self) -> String {
+        self.nodes.iter().map(|n| format!("--- node {}\n{}\n", n.at, n.log_tail())).collect()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.logs());
+            if std::env::var_os("KEEP").is_some() {
+                self.folder.disable_cleanup(true);
+                eprintln!("kept: {}", self.folder.path().display());
+            }
+        }
+    }
+}
+
+impl Node {
+    fn new(at: usize, folder: PathBuf) -> Self {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&seed(at)).unwrap();
+        let id = NodeId::from_bytes(pair.public_key().as_ref().try_into().unwrap());
+        Self { id, folder, at, _child: None, pid: None }
+    }
+
+    pub fn home(&self) -> PathBuf {
+        self.folder.join("home")
+    }
+
+    pub fn handle(&self) -> RemoteNode {
+        RemoteNode::unix(self.home().join("ikigai.sock"))
+    }
+
+    /// SIGSTOP: it stands still, and so does the time it believes has passed.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(self.pid.expect("it runs"), signal).unwrap();
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("node.log")
+    }
+
+    fn log_tail(&self) -> String {
+        let text = std::fs::read_to_string(self.log()).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len().saturating_sub(60)..].join("\n")
+    }
+
+    /// Names of the nodes it believes to be alive.
+    async fn sees(&self) -> BTreeSet<String> {
+        let nodes = self.handle().snapshot(Filter::default()).await.map(|s| s.nodes).unwrap_or_default();
+        nodes.into_iter().filter(|n| n.liveness == "alive").map(|n| n.name).collect()
+    }
+
+    /// Its tasks; none while it is away.
+    pub async fn tasks(&self) -> Vec<TaskView> {
+        self.handle().snapshot(Filter::default()).await.map(|s| s.tasks).unwrap_or_default()
+    }
+
+    /// Every event so far.
+    pub async fn events(&self) -> Vec<Event> {
+        let last = self.handle().snapshot(Filter::default()).await.unwrap().cursor;
+        let mut events = self.handle().events(None).await.unwrap();
+        let mut all = Vec::new();
+        while let Some(event) = events.next().await {
+            all.push(event.unwrap());
+            if all.last().is_some_and(|e| e.cursor == last) {
+                break;
+            }
+        }
+        all
+    }
+}
+
+fn seed(at: usize) -> [u8; 32] {
+    [u8::try_from(at + 1).unwrap(); 32]
+}

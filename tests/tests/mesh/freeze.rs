@@ -1,0 +1,146 @@
+//! Holders that stand still past their lease and wake up when somebody else has done their work.
+
+use crate::cluster::{Cluster, Node, Shape};
+use crate::person::Person;
+use crate::soak;
+use futures::StreamExt as _;
+use ikigai_ports::NodeHandle as _;
+use ikigai_remote::RemoteNode;
+use ikigai_types::{AttemptId, Epoch};
+use ikigai_wire::api::{Event, TaskView};
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, watch};
+use tokio_util::task::AbortOnDropHandle;
+
+/// How long a replacement may take, the lease that must run out first included.
+const REPLACED: Duration = Duration::from_secs(120);
+/// How long one that woke up may take to be told.
+const REFUSED: Duration = Duration::from_secs(60);
+
+/// An attempt whose holder stood still.
+type Stale = (AttemptId, Epoch);
+
+/// What the tasks of a test share.
+struct Scene {
+    person: Person,
+    events: watch::Receiver<Vec<Event>>,
+    /// Half of the nodes at a time, so that there is somebody to take over.
+    places: Semaphore,
+    wanted: usize,
+    stale: Mutex<Vec<Stale>>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_holder_that_slept_past_its_lease_changes_nothing() {
+    let (wanted, tasks) = if soak() { (1_000, 1_200) } else { (10, 24) };
+    let shape = Shape { nodes: 5, tasks, tenths: 20, slots: 2, owner_slots: 0 };
+    let test = "a_holder_that_slept_past_its_lease_changes_nothing";
+    let Some(cluster) = Cluster::start(test, shape).await else { return };
+    cluster.submit().await;
+    let began = Instant::now();
+    let (seen, events) = watch::channel(Vec::new());
+    let _follow = AbortOnDropHandle::new(tokio::spawn(follow(cluster.owner().handle(), seen)));
+    let person = Person::sit(&cluster);
+    let (places, stale) = (Semaphore::new((shape.nodes - 1) / 2), Mutex::default());
+    let scene = Scene { person, events, places, wanted, stale };
+    let freezes = cluster.nodes[1..].iter().map(|node| scene.freeze_again(node));
+    let freezes: usize = futures::future::join_all(freezes).await.into_iter().sum();
+    let stale = scene.stale.lock().unwrap().clone();
+    println!("{freezes} freezes; {} attempts slept past their lease; {:?}", stale.len(), began.elapsed());
+    scene.person.until_all_accepted(tasks, Duration::from_secs(120)).await;
+    println!("all accepted after {:?}; {} given up and tried again", began.elapsed(), scene.person.retries());
+    let events = cluster.check_accepted_once().await;
+    assert!(stale.len() >= wanted, "only {} of {wanted} attempts slept", stale.len());
+    check_refused(&stale, &events, &cluster.owner().tasks().await);
+    cluster.nothing_is_left(Duration::from_secs(60)).await;
+}
+
+/// Collects the owner's events as they come.
+async fn follow(owner: RemoteNode, seen: watch::Sender<Vec<Event>>) {
+    let mut events = owner.events(None).await.unwrap();
+    while let Some(event) = events.next().await {
+        seen.send_modify(|all| all.push(event.unwrap()));
+    }
+}
+
+impl Scene {
+    /// Enough slept, or nobody has anything left to do.
+    fn is_over(&self) -> bool {
+        let tasks = self.person.tasks();
+        let is_done = !tasks.is_empty() && tasks.iter().all(|t| t.state == "accepted");
+        is_done || self.stale.lock().unwrap().len() >= self.wanted
+    }
+
+    /// Freezes `node` whenever it runs something, until enough attempts slept; answers how often.
+    async fn freeze_again(&self, node: &Node) -> usize {
+        let mut count = 0;
+        while !self.is_over() {
+            let place = self.places.acquire().await.unwrap();
+            if held(node, &self.person.tasks()).is_empty() {
+                drop(place);
+                self.person.look().await;
+                continue;
+            }
+            node.freeze();
+            // What had ended meanwhile was not caught asleep.
+            let held = held(node, &self.person.look().await);
+            count += usize::from(!held.is_empty());
+            let replaced = |tasks: &[TaskView]| held.iter().all(|stale| is_replaced(stale, tasks));
+            assert!(
+                self.person.until(REPLACED, replaced).await,
+                "not replaced within {REPLACED:?}: {held:?}"
+            );
+            node.thaw();
+            let mut events = self.events.clone();
+            let refused = |events: &Vec<Event>| held.iter().all(|one| refusals(one, events).next().is_some());
+            let refused = tokio::time::timeout(REFUSED, events.wait_for(refused)).await;
+            assert!(refused.is_ok(), "not refused within {REFUSED:?}: {held:?}");
+            self.stale.lock().unwrap().extend(held);
+        }
+        count
+    }
+}
+
+/// What `node` runs, as the owner sees it.
+fn held(node: &Node, tasks: &[TaskView]) -> Vec<Stale> {
+    let attempts = tasks.iter().filter(|t| t.state == "running").filter_map(|t| t.attempts.last());
+    let held = attempts.filter(|a| a.node == node.id && a.phase == "running");
+    held.map(|a| (a.id.clone(), a.epoch)).collect()
+}
+
+/// Another attempt, of a higher epoch, was accepted.
+fn is_replaced((attempt, epoch): &Stale, tasks: &[TaskView]) -> bool {
+    let Some(task) = tasks.iter().find(|t| t.id == attempt.task) else { return false };
+    let taken = task.patch.as_ref().map(|p| p.attempt);
+    task.state == "accepted" && taken.is_some_and(|n| n > attempt.number) && task.epoch > *epoch
+}
+
+/// What the owner's log has of an attempt that was refused.
+fn refusals<'a>(stale: &'a Stale, events: &'a [Event]) -> impl Iterator<Item = &'a Event> {
+    let (attempt, epoch) = stale;
+    events.iter().filter(move |e| {
+        e.what == "stale-refused"
+            && e.task == attempt.task
+            && e.attempt == Some(attempt.number)
+            && e.epoch == Some(*epoch)
+    })
+}
+
+/// Each sleeper's report was refused with both epochs, and its result is not what was taken.
+fn check_refused(stale: &[Stale], events: &[Event], tasks: &[TaskView]) {
+    let mut by_what: HashMap<String, usize> = HashMap::new();
+    for one in stale {
+        for refusal in refusals(one, events) {
+            let (under, good) = (format!("under epoch {};", one.1), " is good");
+            assert!(refusal.text.contains(&under) && refusal.text.ends_with(good), "{}", refusal.text);
+            let what = refusal.text.split(" under ").next().unwrap_or_default();
+            *by_what.entry(what.to_owned()).or_default() += 1;
+        }
+        let task = tasks.iter().find(|t| t.id == one.0.task).unwrap();
+        let attempt = task.attempts.iter().find(|a| a.id == one.0).unwrap();
+        assert_eq!(attempt.outcome.as_deref(), Some("lost"), "{}", attempt.id);
+    }
+    println!("refused: {by_what:?}");
+}

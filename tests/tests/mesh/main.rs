@@ -1,0 +1,15 @@
+//! Nodes as processes, each in a network namespace of its own: stopped, killed and cut off while they work.
+//!
+//! What a test needs and does not find is printed with its name; with `IKIGAI_REQUIRE_SANDBOX=1`, as `make test` sets
+//! it, that is a failure. `IKIGAI_SOAK=1` makes each test as long as it is wanted before a release.
+
+mod cluster;
+mod freeze;
+mod outcome;
+mod person;
+mod project;
+
+/// Whether the long form is wanted.
+fn soak() -> bool {
+    std::env::var("IKIGAI_SOAK").as_deref() == Ok("1")
+}
