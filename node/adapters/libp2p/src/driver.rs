@@ -253,7 +253,8 @@ impl Driver {
             SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
                 tracing::debug!(from = %send_back_addr, %error, "not let in");
             }
-            SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "listener"),
+            // Anybody can cause one: a handshake over QUIC that fails is.
+            SwarmEvent::ListenerError { error, .. } => tracing::debug!(%error, "listener"),
             SwarmEvent::ListenerClosed { listener_id, addresses, reason } => {
                 if !self.state.relays.lost(listener_id) {
                     tracing::warn!(?addresses, ?reason, "listener ended");
