@@ -1,7 +1,7 @@
 //! Putting a node together: configuration and whatever ports an embedder brings, backends for the rest.
 
 use crate::config::{Config, ConfigError};
-use crate::home::{Home, default_home};
+use crate::home::{Home, Lock, default_home};
 use crate::keys::AttemptKeys;
 use crate::node::{Node, Serving};
 use crate::{adapters, backends, mesh, system};
@@ -17,6 +17,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How often a folder is claimed, 50 ms apart, before another node is taken to have it.
+const CLAIMS: u32 = 20;
 
 /// Why a node is not built.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +136,7 @@ impl NodeBuilder {
     pub async fn start(self) -> Result<Node, BuildError> {
         let home = Home::new(self.home.clone().unwrap_or_else(default_home));
         let unusable = |source| BuildError::Home { folder: home.path().to_owned(), source };
-        let lock = home.claim().map_err(unusable)?;
+        let lock = claim(&home).await.map_err(unusable)?;
         let lock = lock.ok_or_else(|| BuildError::Running(home.path().to_owned()))?;
         let rng = Arc::new(system::SystemRng::default());
         let mut fresh = [0; 32];
@@ -194,6 +197,18 @@ impl NodeBuilder {
         let radicle = forge.radicle;
         Node::serve(Serving { home, lock, running, enrolment, store, editor, listen, radicle, links }).await
     }
+}
+
+/// Claims the folder. A node that was killed while it started a program can hold it a moment longer: until that
+/// program has begun, it has the killed node's files open.
+async fn claim(home: &Home) -> std::io::Result<Option<Lock>> {
+    for _ in 0..CLAIMS {
+        if let Some(lock) = home.claim()? {
+            return Ok(Some(lock));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    home.claim()
 }
 
 fn address(text: &str) -> Result<Option<SocketAddr>, BuildError> {
