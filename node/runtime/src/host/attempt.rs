@@ -13,7 +13,7 @@ use ikigai_ports::store::Batch;
 use ikigai_ports::{PortError, PortResult};
 use ikigai_task::Reason;
 use ikigai_task::host::{Breach, End, Watch, judge};
-use ikigai_types::{Fence, Timestamp};
+use ikigai_types::{Fence, Timestamp, WorkloadId};
 use ikigai_wire::peer::{News, Order};
 use ikigai_wire::record::{HostRecord, encode};
 use shipper::Shipper;
@@ -133,16 +133,15 @@ impl Run {
             return Ok(());
         }
         self.keep_note().await?;
-        self.fetch_base().await?;
-        self.shared.has_objects(&self.note.spec.project).await?;
-        if self.again && self.note.workload.is_some() && !self.is_there().await? {
-            return Err(PortError::Refused("its workload vanished while the node was away".to_owned()));
-        }
-        let workload = self.shared.launch(&self.note, self.gate_sender.clone()).await?;
+        let workload = self.prepare().await?;
         self.shared.image_missing.store(false, std::sync::atomic::Ordering::Relaxed);
         self.note.workload = Some(workload.clone());
         self.keep_note().await?;
         self.report_start();
+        if self.stopped.is_some() {
+            // It was replaced while it was made ready.
+            log_failure("stop", self.shared.parts.executor.stop(&workload, Duration::ZERO).await);
+        }
         let end = self.attend(&workload).await?;
         if !self.note.delivered {
             let breach = judge(&end, self.stopped.as_ref());
@@ -151,21 +150,18 @@ impl Run {
         Ok(())
     }
 
-    async fn is_there(&self) -> PortResult<bool> {
-        let running = self.shared.parts.executor.list(self.shared.node).await?;
-        Ok(running.iter().any(|r| &r.fence == self.fence()))
-    }
-
-    /// Brings here what the attempt works from, from the owner that has it.
-    async fn fetch_base(&self) -> PortResult<()> {
-        let spec = &self.note.spec;
-        if spec.owner == self.shared.node {
-            return Ok(());
+    /// Makes everything ready and starts the workload. The lease is renewed meanwhile: objects may have a long way.
+    async fn prepare(&mut self) -> PortResult<WorkloadId> {
+        let ready = ready(self.shared.clone(), self.note.clone(), self.again, self.gate_sender.clone());
+        let mut ready = std::pin::pin!(ready);
+        let clock = self.shared.parts.clock.clone();
+        loop {
+            tokio::select! {
+                workload = &mut ready => return workload,
+                told = self.teller.next() => self.answered(told).await,
+                () = clock.sleep(attend::TICK) => self.teller.tell(News::Heartbeat),
+            }
         }
-        for commit in [Some(&self.note.base), self.note.from.as_ref()].into_iter().flatten() {
-            crate::mesh::fetch(&self.shared.parts, spec.owner, &spec.project, commit).await?;
-        }
-        Ok(())
     }
 
     async fn keep_note(&self) -> PortResult<()> {
@@ -212,6 +208,36 @@ impl Run {
             }
         }
     }
+}
+
+/// Everything an attempt needs, up to its running workload; what is there already is found.
+async fn ready(
+    shared: Arc<Shared>,
+    note: HostRecord,
+    again: bool,
+    events: mpsc::Sender<(Fence, GateEvent)>,
+) -> PortResult<WorkloadId> {
+    fetch_base(&shared, &note).await?;
+    shared.has_objects(&note.spec.project).await?;
+    if again && note.workload.is_some() {
+        let running = shared.parts.executor.list(shared.node).await?;
+        if !running.iter().any(|r| r.fence == note.lease.fence) {
+            return Err(PortError::Refused("its workload vanished while the node was away".to_owned()));
+        }
+    }
+    shared.launch(&note, events).await
+}
+
+/// Brings here what the attempt works from, from the owner that has it.
+async fn fetch_base(shared: &Shared, note: &HostRecord) -> PortResult<()> {
+    let spec = &note.spec;
+    if spec.owner == shared.node {
+        return Ok(());
+    }
+    for commit in [Some(&note.base), note.from.as_ref()].into_iter().flatten() {
+        crate::mesh::fetch(&shared.parts, spec.owner, &spec.project, commit).await?;
+    }
+    Ok(())
 }
 
 /// What is known of the end before the workload itself ended.
