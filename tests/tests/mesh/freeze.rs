@@ -34,7 +34,7 @@ struct Scene {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_holder_that_slept_past_its_lease_changes_nothing() {
-    let (wanted, tasks) = if soak() { (1_000, 1_200) } else { (10, 24) };
+    let (wanted, tasks) = if soak() { (1_000, 4_000) } else { (3, 24) };
     let shape = Shape { nodes: 5, tasks, tenths: 20, slots: 2, owner_slots: 0 };
     let test = "a_holder_that_slept_past_its_lease_changes_nothing";
     let Some(cluster) = Cluster::start(test, shape).await else { return };
