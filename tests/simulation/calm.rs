@@ -37,7 +37,10 @@ impl World {
                 }
             }
             if self.now > end {
-                self.fail(|| "the tasks do not end".to_owned());
+                let open =
+                    self.open_tasks().into_iter().map(|(id, _)| format!("{id} {}", self.describe(&id)));
+                let open: Vec<_> = open.collect();
+                self.fail(|| format!("the tasks do not end: {}", open.join("; ")));
             }
             self.run(LOOK);
         }

@@ -164,7 +164,9 @@ impl World {
         let mut specs = Vec::new();
         for i in 0..=self.dice.below(3) {
             let id = TaskId::new(format!("p{node}.f.T{:03}", own.len() + i)).expect("an id");
-            let mut earlier = own.clone();
+            // As a node does it: nothing is made to wait for a task that nobody has.
+            let known = own.iter().filter(|t| self.mind.acknowledged.contains(*t));
+            let mut earlier: Vec<_> = known.cloned().collect();
             earlier.extend(specs.iter().map(|s: &TaskSpec| s.id.clone()));
             let depends = !earlier.is_empty() && self.one_in(3);
             let depends_on =
