@@ -26,7 +26,7 @@ required := IKIGAI_REQUIRE_DOCKER=1 IKIGAI_REQUIRE_RADICLE=1 IKIGAI_REQUIRE_SPEC
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
-demo: setup build ## Set everything up and run the main job: a feature's tasks become reviewed patches (KEEP=0: clean up after; NODES=3: on a mesh)
+demo: setup build ## Set everything up and run the main job: a feature's tasks become checked patches (KEEP=0: clean up after; NODES=3: on a mesh)
 	@$(with_env) KEEP=$(KEEP) NODES=$(NODES) $(BIN) demo
 
 test: setup-tests build ## Set everything up and run all tests

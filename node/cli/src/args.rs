@@ -38,7 +38,7 @@ pub(crate) struct Global {
     /// Short for -o json
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) json: bool,
-    /// Never ask anything
+    /// Accepted for scripts: no command ever asks
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) no_input: bool,
     /// Say nothing on stderr but errors

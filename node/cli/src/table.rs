@@ -61,6 +61,6 @@ mod tests {
             table.lines(None),
             ["TASK   STATE    TITLE", "T001   running  日本 page", "T1002  -        a b"]
         );
-        assert_eq!(table.lines(Some(20))[1], "T001   running  日…");
+        assert_eq!(table.lines(Some(20))[1], "T001   running…");
     }
 }

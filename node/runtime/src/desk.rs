@@ -61,7 +61,7 @@ impl Desk {
         if let (Claim::Granted { project, last: true, .. }, News::Ended(ended)) = (&claim, &mut news)
             && caller != self.node
         {
-            self.bring(caller, project, ended).await?;
+            self.bring_renewing(caller, &fence, project, ended).await?;
         }
         let observation = observation(fence, news, self.parts.clock.now());
         match self.owner.observe(observation).await {
@@ -73,6 +73,28 @@ impl Desk {
                     _ => None,
                 };
                 Ok(Reply::Refused { current, text: refusal.to_string() })
+            }
+        }
+    }
+
+    /// Brings here what an attempt made, and renews its lease for as long as that takes.
+    async fn bring_renewing(
+        &self,
+        holder: NodeId,
+        fence: &Fence,
+        project: &ProjectId,
+        ended: &mut Ended,
+    ) -> PortResult<()> {
+        let every = self.options.policy.lease / 3;
+        let mut brought = std::pin::pin!(self.bring(holder, project, ended));
+        loop {
+            tokio::select! {
+                brought = &mut brought => return brought,
+                () = self.parts.clock.sleep(every) => {
+                    let beat = observation(fence.clone(), News::Heartbeat, self.parts.clock.now());
+                    // One that lost its lease is refused with the result.
+                    let _ = self.owner.observe(beat).await;
+                }
             }
         }
     }

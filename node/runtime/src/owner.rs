@@ -143,22 +143,24 @@ impl Driver {
     async fn run(&mut self, mut inbox: mpsc::Receiver<Ask>, stop: CancellationToken) {
         loop {
             let sleep = self.until_wake();
+            // Not behind an inbox that is never empty.
+            if sleep.is_zero() {
+                self.turn(vec![(Input::Wake, None)], &stop).await;
+            }
             tokio::select! {
                 () = stop.cancelled() => return,
                 ask = inbox.recv() => match ask {
                     Some(ask) => self.take(ask, &mut inbox, &stop).await,
                     None => return,
                 },
-                () = self.parts.clock.sleep(sleep) => self.turn(vec![(Input::Wake, None)], &stop).await,
+                () = self.parts.clock.sleep(sleep.max(Duration::from_millis(1))) => self.turn(vec![(Input::Wake, None)], &stop).await,
             }
         }
     }
 
     fn until_wake(&self) -> Duration {
         let now = self.parts.clock.now();
-        self.owner
-            .next_wake()
-            .map_or(Duration::from_secs(3600), |t| t.since(now).max(Duration::from_millis(1)))
+        self.owner.next_wake().map_or(Duration::from_secs(3600), |t| t.since(now))
     }
 
     /// Takes what is there, so that many inputs share one flush.

@@ -47,13 +47,11 @@ fn floor(path: &str) -> (u32, &'static str) {
 
 /// The exceptions, each with its reason in an ADR.
 fn is_excepted(from: &str, to: &str) -> bool {
-    // Types and capability are what the other crates of core are written in; wire is what ports speak
+    // Types are what the other crates of core are written in; wire is what ports speak
     // (docs/adr/0001); radicle is git with a network (docs/adr/0004).
     matches!(
         (from, to),
-        (_, "ikigai-types" | "ikigai-capability")
-            | ("ikigai-ports", "ikigai-wire")
-            | ("ikigai-radicle", "ikigai-git")
+        (_, "ikigai-types") | ("ikigai-ports", "ikigai-wire") | ("ikigai-radicle", "ikigai-git")
     )
 }
 

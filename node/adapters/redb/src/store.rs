@@ -40,6 +40,7 @@ impl RedbStore {
         prepare(folder)
             .map_err(|e| PortError::failed(format!("preparing the folder {}", folder.display()), e))?;
         let file = folder.join("store.redb");
+        create(folder, &file)?;
         let store = Self::open_with(move || builder().create(&file))?;
         let synced = File::open(folder).and_then(|folder| folder.sync_all());
         synced.map_err(|e| PortError::failed(format!("syncing the folder {}", folder.display()), e))?;
@@ -65,6 +66,23 @@ fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES);
     builder
+}
+
+/// Makes the file when it is missing: beside its place, then renamed. A power cut while redb lays it out leaves
+/// nothing under its name that redb would not open.
+fn create(folder: &Path, file: &Path) -> PortResult<()> {
+    if file.exists() {
+        return Ok(());
+    }
+    let new = folder.join("store.redb.new");
+    let failed = |e| PortError::failed(format!("making {}", file.display()), e);
+    match fs::remove_file(&new) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(e)),
+        _ => {}
+    }
+    drop(builder().create(&new).map_err(|e| as_port_error(e.into()))?);
+    File::open(&new).and_then(|file| file.sync_all()).map_err(failed)?;
+    fs::rename(&new, file).map_err(failed)
 }
 
 /// Makes `folder`, durably: its entry in the folder above is synced too.

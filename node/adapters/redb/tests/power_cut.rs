@@ -53,6 +53,9 @@ fn points(soak: u64) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_answered_survives_a_power_cut() {
     let (disk, mut chance, mut counts) = (Disk::default(), Chance::new(1), vec![0; WRITERS as usize]);
+    // A file gets its name when redb has laid it out: no cut is before that.
+    drop(open(&disk));
+    let made = disk.events().len();
     let store = open(&disk);
     work(&store, &disk, &mut counts, 150, &mut chance).await;
     drop(store);
@@ -60,7 +63,7 @@ async fn what_was_answered_survives_a_power_cut() {
     let (mut between, mut twice) = (0, 0);
     for point in 0..points(3_000) {
         let mut chance = Chance::new(1_000 + point);
-        let at = chance.below(events.len() as u64 + 1) as usize;
+        let at = made + chance.below((events.len() - made) as u64 + 1) as usize;
         between += u32::from(!matches!(events.get(at), Some(Event::Answered(_)) | None));
         let (mut image, answered) = cut(&[], &events[..at], &mut chance);
         let answered = answered.unwrap_or_else(|| vec![0; WRITERS as usize]);

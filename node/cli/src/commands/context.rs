@@ -39,8 +39,8 @@ pub(crate) struct Use {
 
 /// Adds a context
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ssh -NL 7421:127.0.0.1:7420 server &\n  \
-    ikigai context add server --url http://127.0.0.1:7421 --token-file ~/server.token")]
+#[command(after_help = "Example:\n  ssh -NL 7430:127.0.0.1:7420 server &\n  \
+    ikigai context add server --url http://127.0.0.1:7430 --token-file ~/server.token")]
 pub(crate) struct Add {
     /// Its name
     name: String,

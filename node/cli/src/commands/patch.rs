@@ -73,7 +73,7 @@ pub(crate) struct Accept {
     /// T012, 001-shop/T012 or a whole id
     #[arg(required = true, value_name = "TASK", add = ArgValueCandidates::new(tasks))]
     tasks: Vec<String>,
-    /// Also when the verdict is not VERIFIED
+    /// Also when the verdict is NOT
     #[arg(long)]
     force: bool,
     #[command(flatten)]

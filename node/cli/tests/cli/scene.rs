@@ -104,7 +104,7 @@ impl Scene {
             rest = &rest[at + digits..];
         }
         out.push_str(rest);
-        hide_request_ids(&out)
+        hide_clocks(&hide_request_ids(&out))
     }
 }
 
@@ -112,6 +112,19 @@ impl Drop for Scene {
     fn drop(&mut self) {
         self.unserve();
     }
+}
+
+/// `15:38:20` becomes `[clock]`.
+fn hide_clocks(text: &str) -> String {
+    let is_clock = |word: &str| {
+        let parts: Vec<_> = word.split(':').collect();
+        parts.len() == 3 && parts.iter().all(|p| p.len() == 2 && p.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let words = text.split_inclusive([' ', '\n']).map(|word| {
+        let bare = word.trim_end_matches([' ', '\n']);
+        if is_clock(bare) { word.replace(bare, "[clock]") } else { word.to_owned() }
+    });
+    words.collect()
 }
 
 fn hide_request_ids(text: &str) -> String {

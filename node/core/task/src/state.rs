@@ -32,7 +32,7 @@ pub enum TaskState {
     Failed(Reason),
     /// Its node went away too often.
     Lost,
-    /// A person ended it. Final.
+    /// A person ended it; a retry starts it again.
     Cancelled,
 }
 

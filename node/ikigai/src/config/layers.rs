@@ -22,7 +22,7 @@ pub struct Explained {
 }
 
 impl Layers {
-    /// The usual layers of this process: `/etc/ikigai`, the user's folder, the project, `IKIGAI_…`.
+    /// The usual layers of this process: `/etc/ikigai`, the user's folder, of the project `[task]`, `IKIGAI_…`.
     ///
     /// # Errors
     /// When a file that is there cannot be read or is not TOML.
@@ -31,11 +31,28 @@ impl Layers {
         if std::env::var_os("OPENAI_API_KEY").is_some_and(|key| !key.is_empty()) {
             layers.text("built in, since OPENAI_API_KEY is set", OPENAI)?;
         }
-        for file in files(project) {
+        for file in files() {
             layers.file(&file)?;
+        }
+        if let Some(project) = project {
+            layers.project(&project.join("ikigai.toml"))?;
         }
         layers.environment(std::env::vars());
         Ok(layers)
+    }
+
+    /// Adds a project's file, if it is there. It comes from a repository, which may say what its tasks want and not
+    /// what this machine does: an executor or a model provider of its own would lead agents and credentials astray.
+    fn project(&mut self, file: &Path) -> Result<(), ConfigError> {
+        let mut alone = Self::default();
+        alone.file(file)?;
+        if let Some(section) = alone.merged.keys().find(|section| *section != "task") {
+            let message = format!(
+                "`{section}` is not a project's to say, only `task` is; put it into ~/.config/ikigai/ikigai.toml"
+            );
+            return Err(ConfigError::Invalid { layer: file.display().to_string(), message });
+        }
+        self.file(file)
     }
 
     /// Adds a file, if it is there.
@@ -157,12 +174,11 @@ fn variable(key: &str) -> String {
     format!("IKIGAI_{}", key.replace('.', "_").to_ascii_uppercase())
 }
 
-fn files(project: Option<&Path>) -> Vec<PathBuf> {
+fn files() -> Vec<PathBuf> {
     let home = std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".config"));
     let user = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).or(home);
     let mut files = vec![PathBuf::from("/etc/ikigai/ikigai.toml")];
     files.extend(user.map(|u| u.join("ikigai/ikigai.toml")));
-    files.extend(project.map(|p| p.join("ikigai.toml")));
     files
 }
 

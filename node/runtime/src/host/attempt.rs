@@ -42,6 +42,8 @@ pub(super) struct Run {
     /// The lease is good until then, by this side's clock.
     lease_until: Timestamp,
     again: bool,
+    /// What it made could not be saved when it ended.
+    unsaved: bool,
     denied: u32,
     teller: Teller,
     shipper: Shipper,
@@ -73,6 +75,7 @@ impl Run {
             ending,
             lease_until,
             again,
+            unsaved: false,
             denied,
             teller,
             shipper,
@@ -153,13 +156,22 @@ impl Run {
     /// Makes everything ready and starts the workload. The lease is renewed meanwhile: objects may have a long way.
     async fn prepare(&mut self) -> PortResult<WorkloadId> {
         let ready = ready(self.shared.clone(), self.note.clone(), self.again, self.gate_sender.clone());
-        let mut ready = std::pin::pin!(ready);
+        self.meanwhile(ready).await
+    }
+
+    /// Does something that may take long, while the lease is renewed.
+    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
         let clock = self.shared.parts.clock.clone();
+        let mut tick = clock.sleep(attend::TICK);
         loop {
             tokio::select! {
-                workload = &mut ready => return workload,
+                done = &mut work => return done,
                 told = self.teller.next() => self.answered(told).await,
-                () = clock.sleep(attend::TICK) => self.teller.tell(News::Heartbeat),
+                () = &mut tick => {
+                    tick = clock.sleep(attend::TICK);
+                    self.teller.tell(News::Heartbeat);
+                }
             }
         }
     }
@@ -193,9 +205,10 @@ impl Run {
         log_failure("remove a note", parts.store.commit(Batch::default().delete(note_key(&fence))).await);
     }
 
-    /// Saves what a person may have left in the editor after the result was taken.
+    /// Saves what a person may have left in the editor after the result was taken, and what could not be saved
+    /// before.
     async fn save_rest(&self) -> bool {
-        if self.note.spec.linger_secs == 0 {
+        if self.note.spec.linger_secs == 0 && !self.unsaved {
             return true;
         }
         let (project, base) = (&self.note.spec.project, &self.note.base);

@@ -71,7 +71,11 @@ impl Driver {
         links.mark_changed();
         allowed.mark_changed();
         loop {
-            let wake = self.until_wake();
+            // Not behind frames that never end.
+            if self.until_wake().is_zero() {
+                self.input(Input::Wake).await;
+            }
+            let wake = self.until_wake().max(Duration::from_millis(1));
             tokio::select! {
                 () = stop.cancelled() => return,
                 frame = mesh.receive() => match frame {
@@ -95,7 +99,7 @@ impl Driver {
     fn until_wake(&self) -> Duration {
         let now = self.setup.parts.clock.now();
         let wake = self.machine.next_wake();
-        wake.map_or(Duration::from_secs(3600), |t| t.since(now).max(Duration::from_millis(1)))
+        wake.map_or(Duration::from_secs(3600), |t| t.since(now))
     }
 
     async fn input(&mut self, input: Input) {

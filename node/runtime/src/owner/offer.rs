@@ -84,8 +84,19 @@ impl Offers {
         if node == me {
             return self.peer.offer(me, offer).await;
         }
-        let mut tries = 1;
+        let policy = self.peer.options.policy.lease;
+        let margin = policy.saturating_sub(Duration::from_millis(lease_ms(policy)));
+        let (mut offer, mut tries) = (offer, 1);
         loop {
+            // The lease runs since it was granted, whatever it took until here.
+            let left = offer.lease.expires.since(self.peer.parts.clock.now()).saturating_sub(margin);
+            offer.lease_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+            if left.is_zero() {
+                return Err(PortError::unavailable(
+                    format!("node {}", node.short()),
+                    "no answer while the lease was good",
+                ));
+            }
             match self.peer.parts.peer(node)?.offer(me, offer.clone()).await {
                 Err(PortError::Unavailable { .. }) if tries < TRIES => {
                     tries += 1;

@@ -10,7 +10,7 @@ use ikigai_ports::rpc::Verb;
 use ikigai_wire::api::{
     Event, Filter, LogEntry, NodeView, OpenView, Problem, Snapshot, SubmitRequest, SubmitView, TaskView,
 };
-use ikigai_wire::peer::{Admission, Check, Checked, Lines, Offer, Reply, Report, Roster};
+use ikigai_wire::peer::{Admission, Check, Checked, Copied, CopyAsk, Lines, Offer, Reply, Report, Roster};
 use ikigai_wire::rpc::{
     Cursor, Direct, Fault, Instruct, Item, LogsFrom, Named, Nothing, PackOf, Steer, Text, decode, decode_all,
     encode,
@@ -45,6 +45,8 @@ fn hold(frame: &Frame) -> Vec<u8> {
         "Check.ask" => of::<Check>(frame),
         "Check.answer" => of::<Checked>(frame),
         "Pack.ask" => of::<PackOf>(frame),
+        "Copy.ask" => of::<CopyAsk>(frame),
+        "Copy.answer" => of::<Copied>(frame),
         "Roster.ask" | "Roster.answer" => of::<Roster>(frame),
         "Snapshot.ask" => of::<Filter>(frame),
         "Snapshot.answer" => of::<Snapshot>(frame),

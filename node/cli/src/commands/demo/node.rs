@@ -124,11 +124,11 @@ pub(super) async fn start(
 impl DemoNode {
     /// Runs a command of this program in the project, shown as it would be typed.
     pub(super) async fn typed(&self, args: &[&str]) -> Result<(), Problem> {
-        eprintln!("\n  $ ikigai {}", args.join(" "));
         let mut all: Vec<&str> = args.to_vec();
         if self.real && args.starts_with(&["task", "new"]) {
             all.push("--allow-unknown-price");
         }
+        eprintln!("\n  $ ikigai {}", all.join(" "));
         let program = std::env::current_exe().map_err(|e| failed("find this program", e))?;
         let mut command = tokio::process::Command::new(program);
         command.args(&all).current_dir(&self.project).env("IKIGAI_HOME", &self.home);

@@ -104,6 +104,7 @@ async fn next(place: &Place, node: &DemoNode, tasks: &[TaskView]) -> Result<(), 
     } else {
         println!("  ikigai task show T003       # attempts, placement and why");
     }
-    println!("\nikigai demo --clean removes all of it.");
+    let home = place.root.parent().unwrap_or(&place.root).display();
+    println!("\nikigai --home {home} demo --clean removes all of it.");
     Ok(())
 }

@@ -85,7 +85,7 @@ fn git() -> Check {
 /// Docker's engine, or what stands in for it.
 fn sandbox(config: &Config) -> Check {
     if config.executor.backend == "process" {
-        return bubblewrap("the process executor is chosen");
+        return bubblewrap();
     }
     let socket = config.executor.socket.clone().unwrap_or_else(|| PathBuf::from("/var/run/docker.sock"));
     let shown = socket.display();
@@ -96,20 +96,21 @@ fn sandbox(config: &Config) -> Check {
             format!("{shown} may not be used by this user"),
             "add the user to the group docker",
         ),
-        Err(_) => bubblewrap(&format!("no engine answers on {shown}")),
+        Err(_) => Check::fail(
+            "docker",
+            format!("no engine answers on {shown}"),
+            "run: make setup; or choose bubblewrap, which isolates less: IKIGAI_EXECUTOR_BACKEND=process",
+        ),
     }
 }
 
-fn bubblewrap(why: &str) -> Check {
+fn bubblewrap() -> Check {
     if find("bwrap").is_some() {
         let fix = "it isolates less than Docker; for Docker, run: make setup";
-        return Check::warn("docker", format!("{why}; bubblewrap is there"), fix);
+        return Check::warn("docker", "the process executor is chosen; bubblewrap is there", fix);
     }
-    Check::fail(
-        "docker",
-        format!("{why}, and bubblewrap is not installed"),
-        "run: make setup, or install bubblewrap",
-    )
+    let found = "the process executor is chosen, and bubblewrap is not installed";
+    Check::fail("docker", found, "run: apt install bubblewrap; or use Docker: make setup")
 }
 
 fn radicle(config: &Config) -> Check {
@@ -126,9 +127,11 @@ fn radicle(config: &Config) -> Check {
     match config.forge.backend.as_str() {
         "radicle" => Check::fail("radicle", found, "run: make setup"),
         "git" => Check::ok("radicle", "not used: patches go to a bare git repository"),
-        _ => {
-            Check::warn("radicle", found, "patches go to a bare git repository; for Radicle, run: make setup")
-        }
+        _ => Check::fail(
+            "radicle",
+            found,
+            "run: make setup; or keep patches in a bare git repository: IKIGAI_FORGE_BACKEND=git",
+        ),
     }
 }
 

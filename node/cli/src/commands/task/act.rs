@@ -23,7 +23,7 @@ pub(crate) struct Which {
     dry: Dry,
 }
 
-/// Ends tasks for good; work that is not pushed is saved first
+/// Ends tasks; work that is not pushed is saved first
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ikigai task stop T012 T013\n  ikigai task stop T012 --dry-run")]
 pub(crate) struct Stop {
@@ -47,7 +47,7 @@ pub(crate) struct Resume {
     which: Which,
 }
 
-/// Starts a new attempt of failed, lost or rejected tasks
+/// Starts a new attempt of failed, lost, rejected or stopped tasks
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ikigai task retry T012 --wait --timeout 30m")]
 pub(crate) struct Retry {

@@ -3,9 +3,9 @@
 use super::{Run, Told, lines, teller};
 use futures::stream::{BoxStream, Peekable};
 use futures::{FutureExt as _, StreamExt as _};
-use ikigai_ports::PortResult;
 use ikigai_ports::gate::GateEvent;
-use ikigai_ports::logs::LogLine;
+use ikigai_ports::logs::{LogLine, MAX_APPEND};
+use ikigai_ports::{PortError, PortResult};
 use ikigai_task::Reason;
 use ikigai_task::host::{Breach, End};
 use ikigai_types::WorkloadId;
@@ -21,6 +21,8 @@ pub(super) const TICK: Duration = Duration::from_secs(1);
 const DISK_TICKS: u32 = 5;
 /// Lines that are made durable together, at most.
 const LINES: usize = 1024;
+/// And their bytes, about.
+const WEIGHT: usize = MAX_APPEND / 4;
 /// How long an agent gets to end by itself when a limit was passed.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long a quota is waited for when the provider does not say.
@@ -38,6 +40,8 @@ impl Run {
         let mut logs = self.lines(id).await?;
         let clock = self.shared.parts.clock.clone();
         let (mut ticks, mut disk) = (0_u32, 0_u64);
+        // One sleep from tick to tick: an agent that never is silent does not put it off.
+        let mut tick = clock.sleep(TICK);
         loop {
             tokio::select! {
                 line = logs.next() => match line {
@@ -53,7 +57,8 @@ impl Run {
                 Some((_, event)) = self.gate.recv() => self.hear(event).await,
                 told = self.teller.next() => self.answered(told).await,
                 () = self.shipper.next() => {}
-                () = clock.sleep(TICK) => {
+                () = &mut tick => {
+                    tick = clock.sleep(TICK);
                     ticks += 1;
                     if ticks % DISK_TICKS == 0 {
                         disk = self.shared.parts.workspaces.usage(self.fence()).await.unwrap_or(disk);
@@ -77,7 +82,7 @@ impl Run {
     async fn take_lines(&mut self, first: String, logs: &mut Lines, told: &mut Told) -> PortResult<()> {
         let mut batch = Vec::new();
         self.read(&first, told, &mut batch);
-        while batch.len() < LINES {
+        while batch.len() < LINES && batch.iter().map(LogLine::weight).sum::<usize>() < WEIGHT {
             let Some(Some(Ok(_))) = logs.as_mut().peek().now_or_never() else { break };
             if let Some(Some(Ok(line))) = logs.next().now_or_never() {
                 self.read(&line, told, &mut batch);
@@ -180,9 +185,16 @@ impl Run {
         if self.ending.as_ref().is_some_and(|(sooner, _)| *sooner <= by) {
             return;
         }
-        let (executor, id) = (self.shared.parts.executor.clone(), id.clone());
+        let (parts, id) = (self.shared.parts.clone(), id.clone());
         let ending = tokio::spawn(async move {
-            super::log_failure("stop", executor.stop(&id, grace).await);
+            // Until it is so: an agent that is to end has no limits any more.
+            loop {
+                match parts.executor.stop(&id, grace).await {
+                    Ok(()) | Err(PortError::NotFound(_)) => return,
+                    Err(error) => tracing::warn!(error = error.chain(), "an agent is not ended yet"),
+                }
+                parts.clock.sleep(TICK).await;
+            }
         });
         self.ending = Some((by, AbortOnDropHandle::new(ending)));
     }

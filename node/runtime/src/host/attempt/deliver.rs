@@ -1,13 +1,17 @@
 //! Handing the result to the owner: collected from the workspace, fenced, and answered before anything is
 //! deleted.
 
+use super::attend::TICK;
 use super::{Run, Told};
+use crate::host::Shared;
 use ikigai_ports::PortError;
 use ikigai_ports::workspace::Saved;
 use ikigai_task::Reason;
 use ikigai_task::host::{Breach, End, judge};
 use ikigai_types::Change;
 use ikigai_wire::peer::{Ended, News, Reply};
+use ikigai_wire::record::HostRecord;
+use std::sync::Arc;
 
 impl Run {
     /// The agent is done but stays for its editor: its result goes to the owner now.
@@ -24,7 +28,8 @@ impl Run {
         {
             self.note.usage = used;
         }
-        let (change, breach) = self.collect(breach).await;
+        let collected = collect(self.shared.clone(), self.note.clone(), breach);
+        let (change, breach) = self.meanwhile(collected).await;
         let failed = breach.is_some() || change.is_none();
         let saved = if failed { self.salvage().await } else { None };
         let (reason, detail) = breach.map_or((None, String::new()), |b| (Some(b.reason), b.detail));
@@ -46,7 +51,7 @@ impl Run {
         if let Ok(kept) = self.shared.parts.logs.watch(&fence.attempt).await {
             self.shipper.kept(*kept.borrow());
         }
-        self.shipper.finish().await;
+        self.ship_all().await;
         // Refused as stale: the work is kept under its salvage ref, the refusal is in the owner's log.
         if let Reply::Refused { text, .. } = self.teller.finish(News::Ended(Box::new(ended))).await {
             tracing::warn!(%fence, text, "the result was not taken");
@@ -56,33 +61,57 @@ impl Run {
         super::log_failure("note the hand-over", self.keep_note().await);
     }
 
-    /// What the agent committed, when it ended well; why it cannot be taken otherwise.
-    async fn collect(&self, breach: Option<Breach>) -> (Option<Change>, Option<Breach>) {
-        if breach.is_some() {
-            return (None, breach);
-        }
-        let base = &self.note.base;
-        let signer = self.shared.parts.keys.for_attempt(self.fence());
-        let project = &self.note.spec.project;
-        match self.shared.parts.workspaces.collect(project, self.fence(), base, &*signer).await {
-            Ok(Some(change)) => (Some(change), None),
-            Ok(None) => {
-                let detail = "the agent ended without a commit".to_owned();
-                (None, Some(Breach { reason: Reason::NoChange, detail }))
+    /// Sends the owner what it lacks of the log, while the lease is renewed.
+    async fn ship_all(&mut self) {
+        let clock = self.shared.parts.clock.clone();
+        let mut tick = clock.sleep(TICK);
+        while self.shipper.behind() {
+            tokio::select! {
+                () = self.shipper.next() => {}
+                told = self.teller.next() => self.answered(told).await,
+                () = &mut tick => {
+                    tick = clock.sleep(TICK);
+                    self.teller.tell(News::Heartbeat);
+                }
             }
-            Err(PortError::Refused(detail)) => (None, Some(Breach { reason: Reason::Policy, detail })),
-            Err(error) => (None, Some(Breach { reason: Reason::Host, detail: error.chain() })),
         }
     }
 
-    async fn salvage(&self) -> Option<Saved> {
-        let base = &self.note.base;
-        let saved = self.shared.parts.workspaces.salvage(&self.note.spec.project, self.fence(), base).await;
+    async fn salvage(&mut self) -> Option<Saved> {
+        let (shared, note) = (self.shared.clone(), self.note.clone());
+        let work = async move {
+            shared.parts.workspaces.salvage(&note.spec.project, &note.lease.fence, &note.base).await
+        };
+        let saved = self.meanwhile(work).await;
         saved.unwrap_or_else(|error| {
             if !matches!(error, PortError::NotFound(_)) {
-                tracing::warn!(error = error.chain(), "cannot save what is not pushed");
+                tracing::warn!(error = error.chain(), "cannot save what is not pushed; it is tried again");
+                self.unsaved = true;
             }
             None
         })
+    }
+}
+
+/// What the agent committed, when it ended well; why it cannot be taken otherwise.
+async fn collect(
+    shared: Arc<Shared>,
+    note: HostRecord,
+    breach: Option<Breach>,
+) -> (Option<Change>, Option<Breach>) {
+    if breach.is_some() {
+        return (None, breach);
+    }
+    let (base, fence) = (&note.base, &note.lease.fence);
+    let signer = shared.parts.keys.for_attempt(fence);
+    let project = &note.spec.project;
+    match shared.parts.workspaces.collect(project, fence, base, &*signer).await {
+        Ok(Some(change)) => (Some(change), None),
+        Ok(None) => {
+            let detail = "the agent ended without a commit".to_owned();
+            (None, Some(Breach { reason: Reason::NoChange, detail }))
+        }
+        Err(PortError::Refused(detail)) => (None, Some(Breach { reason: Reason::Policy, detail })),
+        Err(error) => (None, Some(Breach { reason: Reason::Host, detail: error.chain() })),
     }
 }

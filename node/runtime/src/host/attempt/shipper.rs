@@ -3,6 +3,7 @@
 use crate::desk::line;
 use crate::host::Shared;
 use ikigai_ports::PortResult;
+use ikigai_ports::logs::MAX_APPEND;
 use ikigai_ports::peer::Appended;
 use ikigai_types::{Fence, NodeId};
 use ikigai_wire::peer::Lines;
@@ -12,6 +13,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// Lines that are sent together, at most.
 const LINES: usize = 512;
+/// And their bytes, about: an owner takes [`MAX_APPEND`] at once.
+const WEIGHT: usize = MAX_APPEND / 2;
 /// How long after a call that did not get through the next one is made.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -62,13 +65,6 @@ impl Shipper {
         }
     }
 
-    /// Sends everything, or until the owner says that it wants none.
-    pub(super) async fn finish(&mut self) {
-        while self.behind() {
-            self.next().await;
-        }
-    }
-
     fn call(&self) -> AbortOnDropHandle<PortResult<Appended>> {
         let (shared, owner, fence, there) = (self.shared.clone(), self.owner, self.fence.clone(), self.there);
         AbortOnDropHandle::new(tokio::spawn(async move {
@@ -77,7 +73,13 @@ impl Shipper {
                 None => Vec::new(),
                 Some(n) => shared.parts.logs.read(&fence.attempt, n + 1, LINES).await?,
             };
-            let lines = Lines { fence, lines: lines.into_iter().map(line).collect() };
+            let mut weight = 0;
+            let fitting = lines.into_iter().take_while(|line| {
+                let first = weight == 0;
+                weight += line.weight();
+                first || weight <= WEIGHT
+            });
+            let lines = Lines { fence, lines: fitting.map(line).collect() };
             let sent = shared.parts.peer(owner)?.append(shared.node, lines).await;
             if sent.is_err() {
                 shared.parts.clock.sleep(PAUSE).await;

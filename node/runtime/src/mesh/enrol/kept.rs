@@ -77,9 +77,16 @@ pub(super) async fn commit(store: &dyn Store, batch: Batch) -> PortResult<()> {
     store.commit(piece).await
 }
 
-/// Makes `mesh` the one this node is in, then drops what it knew of others.
+/// Makes `mesh` the one this node is in, then drops what it knew of others: it is in, also when that fails.
 pub(super) async fn enter(store: &dyn Store, mesh: MeshId) -> PortResult<()> {
     store.commit(Batch::default().put(ID, encode(&Current { mesh }))).await?;
+    if let Err(error) = forget_others(store, mesh).await {
+        tracing::warn!(error = error.chain(), "what is kept of an earlier mesh stays");
+    }
+    Ok(())
+}
+
+async fn forget_others(store: &dyn Store, mesh: MeshId) -> PortResult<()> {
     let own = below(mesh, "", "");
     let own = &own[..own.len() - 1];
     let mut from = ALL.to_vec();

@@ -138,7 +138,7 @@ pub enum Command {
     },
     /// Merge its patch and tick its box.
     Accept {
-        /// Also when the verdict is not VERIFIED.
+        /// Also when the verdict is NOT.
         #[serde(default)]
         force: bool,
     },

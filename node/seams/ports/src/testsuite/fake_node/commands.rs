@@ -80,8 +80,8 @@ impl State {
             Command::Stop | Command::Evict { .. } => !ended,
             Command::Pause => state == "running",
             Command::Resume => state == "paused",
-            Command::Retry => ["failed", "lost", "rejected"].contains(&state),
-            Command::Accept { force: false } if verdict.as_deref().is_some_and(|v| v != "VERIFIED") => {
+            Command::Retry => ["failed", "lost", "rejected", "cancelled"].contains(&state),
+            Command::Accept { force: false } if verdict.as_deref().is_some_and(|v| v == "NOT") => {
                 let text = format!("the patch of {short} is {}", verdict.unwrap_or_default());
                 return Err(Problem::new(
                     Code::Denied,

@@ -2609,7 +2609,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description Also when the verdict is not VERIFIED.
+                     * @description Also when the verdict is NOT.
                      * @default false
                      */
                     force?: boolean;
