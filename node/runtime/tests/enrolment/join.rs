@@ -56,6 +56,7 @@ async fn an_invitation_works_once_also_after_a_restart() {
     assert_eq!(a.names().await.len(), 3);
     // Later it is not even heard.
     world.pass(Duration::from_secs(2 * 3600));
+    a.until_allowed(|allowed| allowed.guests.is_empty()).await;
     let d = world.machine(4).start().await;
     let (code, text) = said(d.join(&used).await);
     assert_eq!(code, Code::Denied);

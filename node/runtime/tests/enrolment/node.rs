@@ -116,7 +116,7 @@ impl Machine {
         let id = key.id();
         let hub = self.world.hub.clone();
         let mesh = hub.mesh(id);
-        let peers = Arc::new(Directory { own: id, world: self.world.clone() });
+        let peers = Arc::new(Directory { own: id, world: self.world.clone(), mesh: mesh.clone() });
         let enrolment = Enrolment::open(EnrolmentParts {
             store: self.store.clone(),
             clock: self.world.clock.clone(),
@@ -157,6 +157,13 @@ impl Node {
         seen.expect("in time").unwrap();
     }
 
+    /// Waits until who may link with it is as wanted.
+    pub async fn until_allowed(&self, wanted: impl Fn(&Allowed) -> bool) {
+        let mut allowed = self.enrolment.allowed();
+        let seen = tokio::time::timeout(SOON, allowed.wait_for(|a| wanted(a))).await;
+        seen.expect("in time").unwrap();
+    }
+
     pub async fn names(&self) -> Vec<String> {
         self.enrolment.mesh().await.unwrap().members.into_iter().map(|m| m.name).collect()
     }
@@ -174,11 +181,14 @@ impl Node {
 struct Directory {
     own: NodeId,
     world: World,
+    mesh: Arc<MemoryMesh>,
 }
 
 impl Peers for Directory {
     fn peer(&self, node: NodeId) -> Arc<dyn Peer> {
         let to = self.world.directory.lock().unwrap().get(&node).cloned();
+        // Only what a link between the two would carry.
+        let to = to.filter(|_| self.mesh.links().borrow().contains_key(&node));
         Arc::new(Remote { own: self.own, node, to })
     }
 
@@ -220,7 +230,6 @@ impl Peer for Remote {
     async fn roster(&self, _: NodeId, roster: Roster) -> PortResult<Roster> {
         let away = || PortError::unavailable(format!("node {}", self.node.short()), "it is away");
         let to = self.to.as_ref().ok_or_else(away)?;
-        // Only what a link between the two would carry.
         let linked = to.allowed().borrow().peers.contains_key(&self.own);
         if linked { to.compare(self.own, roster).await } else { Err(away()) }
     }

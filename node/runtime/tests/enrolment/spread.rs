@@ -79,6 +79,7 @@ async fn a_node_that_was_away_learns_who_is_out_and_rejoins_without_being_told_w
     knows(&b, 3).await;
     c.linked(b.id, true).await;
     let (b_id, a_id) = (b.id, a.id);
+    b.until_allowed(|allowed| !allowed.peers[&a_id].is_empty()).await;
     b.stop().await;
     a.enrolment.remove(&c.id).await.unwrap();
     for other in [a_id, c.id] {
@@ -105,7 +106,9 @@ async fn the_same_is_not_sent_twice_and_time_brings_together_what_no_signal_did(
     let [a, _, _, d] = &nodes[..] else { panic!() };
     // Cut off, it misses a removal; linked again, it learns of it.
     nodes[..3].iter().for_each(|n| world.hub.cut(n.id, d.id));
-    a.linked(d.id, false).await;
+    for node in &nodes[..3] {
+        node.linked(d.id, false).await;
+    }
     a.enrolment.remove(&nodes[1].id).await.unwrap();
     knows(&nodes[2], 3).await;
     assert_eq!(d.names().await.len(), 4);
