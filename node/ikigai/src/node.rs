@@ -108,6 +108,11 @@ impl Node {
         self.listen
     }
 
+    /// Waits until it gave up by itself, because its log cannot be written; what is left to do is [`Node::stop`].
+    pub async fn given_up(&self) {
+        self.running.given_up().await;
+    }
+
     /// Ends it. Its agents go on in their containers and are found again by the next start.
     pub async fn stop(self) {
         self.stop.cancel();

@@ -44,7 +44,15 @@ impl Checker {
     }
 
     /// One result per command, in order, up to the first that could not be run.
+    ///
+    /// Begun, it goes on to its end, also when whoever asked is gone: nobody else removes its container.
     pub(crate) async fn run(&self, check: &Check) -> PortResult<Vec<CheckResult>> {
+        let (this, check) = (self.clone(), check.clone());
+        let run = tokio::spawn(async move { this.run_all(&check).await });
+        run.await.unwrap_or_else(|e| Err(PortError::failed("running checks", e)))
+    }
+
+    async fn run_all(&self, check: &Check) -> PortResult<Vec<CheckResult>> {
         let at = check_fence(&check.fence)?;
         let turn = self.turn(&at);
         let _one_at_a_time = turn.lock().await;
@@ -138,7 +146,12 @@ impl Checker {
         Ok((checks, ended))
     }
 
+    /// Removes what an earlier run left, its container first: it works in the checkout.
     async fn clear(&self, at: &Fence, folder: &Path) {
+        let left = self.parts.executor.list(self.node).await.unwrap_or_default();
+        for workload in left.into_iter().filter(|w| w.fence == *at) {
+            let _ = self.parts.executor.remove(&workload.id).await;
+        }
         let _ = self.parts.workspaces.remove(at).await;
         let _ = tokio::fs::remove_dir_all(folder).await;
     }

@@ -10,7 +10,7 @@ use ikigai_task::{Input, Owner, Policy, Record};
 use ikigai_types::{NodeId, TaskId};
 use ikigai_wire::peer::{Adopted, Copied, CopyAsk};
 use ikigai_wire::record::{CopyRecord, decode, encode};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::task::{AbortHandle, JoinSet};
@@ -124,8 +124,10 @@ impl Copies {
         };
         let adopted = owner.look(moved).await.map_err(|_| stopping())?;
         let (log, after) = self.known().get(&node).map_or((None, 0), |c| (Some(c.log.clone()), c.last));
+        let asked: BTreeSet<_> = adopted.iter().map(|a| a.task.clone()).collect();
         let copied = self.parts.peer(node)?.copy(me, CopyAsk { log, after, adopted }).await?;
-        for task in &copied.kept {
+        // Only what was taken from it can it want back.
+        for task in copied.kept.iter().filter(|task| asked.contains(*task)) {
             self.give_back(node, task, owner).await;
         }
         self.keep(node, copied).await

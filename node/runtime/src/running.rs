@@ -110,6 +110,11 @@ impl Running {
         &self.peer
     }
 
+    /// Waits until the node gave up by itself: its log is not its own any more, or cannot be read.
+    pub fn given_up(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.stop.clone().cancelled_owned()
+    }
+
     /// Ends the node's own tasks within `grace`; agents go on in their containers. Answers whether all ended.
     pub async fn stop(self, grace: Duration) -> bool {
         self.stop.cancel();

@@ -61,10 +61,16 @@ impl Up {
             env.out.say(&format!("the node {} listens on http://{address}", node.id().short()));
         }
         env.out.lines(&[format!("{READY}{}", node.socket().display())])?;
-        let code = stopped(self.orphan).await;
+        let code = tokio::select! {
+            code = stopped(self.orphan) => Some(code),
+            () = node.given_up() => None,
+        };
         env.out.say("the node stops; its agents go on and are found again by the next `ikigai up`");
         node.stop().await;
-        Ok(code)
+        code.ok_or_else(|| {
+            let text = "the node gave up: its log cannot be written any more";
+            Problem::new(Code::Failed, text, "run: ikigai doctor; then: ikigai up")
+        })
     }
 
     /// Files, environment, then flags.
