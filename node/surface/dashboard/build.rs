@@ -14,7 +14,9 @@ fn main() -> io::Result<()> {
     let mut table = String::from("&[\n");
     for file in files {
         let name = file.strip_prefix(&dist).unwrap_or(&file).display().to_string();
-        let _ = writeln!(table, "    ({name:?}, include_bytes!({:?}) as &[u8]),", file.display().to_string());
+        // Not by its whole path: a build folder may serve more than one checkout.
+        let path = format!("concat!(env!(\"CARGO_MANIFEST_DIR\"), {:?})", format!("/dist/{name}"));
+        let _ = writeln!(table, "    ({name:?}, include_bytes!({path}) as &[u8]),");
     }
     table.push(']');
     fs::write(PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("files.rs"), table)
