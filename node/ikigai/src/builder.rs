@@ -8,9 +8,9 @@ use crate::{adapters, backends, mesh, system};
 use ikigai_editor::{EditorOptions, EditorProxy};
 use ikigai_gateway::{Gateway, GatewayOptions};
 use ikigai_ports::executor::Mount;
-use ikigai_ports::{Clock, Executor, Forge, Gates, PortError, Rng, Store};
+use ikigai_ports::{Clock, Executor, Forge, PortError, Rng, Store};
 use ikigai_radicle::KeySigner;
-use ikigai_runtime::{AgentProgram, Defaults, Enrolment, Mesh, Options, Parts, RoutedGates};
+use ikigai_runtime::{AgentProgram, Defaults, Enrolment, Mesh, Options, Parts};
 use ikigai_task::Policy;
 use ikigai_types::{Limits, Resources, Tags};
 use std::net::SocketAddr;
@@ -168,10 +168,7 @@ impl NodeBuilder {
         let editor = EditorOptions { port: listen.map_or(0, |a| a.port()) };
         let links = mesh::links(&config.mesh, seed).await.map_err(wrap("mesh"))?;
         let fixed = mesh::fixed(&config.mesh).map_err(wrap("mesh"))?;
-        let reachable: Arc<dyn Gates> = match &links {
-            Some(l) => Arc::new(RoutedGates::new(gates.clone(), l.reach.mesh.clone(), l.routes.clone())),
-            None => gates.clone(),
-        };
+        let reachable = mesh::gates(links.as_ref(), gates.clone());
         let editor = Arc::new(EditorProxy::new(reachable, rng.clone(), clock.clone(), editor));
         let parts = Parts {
             store: store.clone(),

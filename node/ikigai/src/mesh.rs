@@ -5,8 +5,8 @@ use futures::FutureExt as _;
 use ikigai_libp2p::{Libp2pMesh, MeshOptions};
 use ikigai_peers::GrpcPeers;
 use ikigai_ports::mesh::Allowed;
-use ikigai_ports::{Mesh, PortError, PortResult};
-use ikigai_runtime::{EnrolmentParts, Parts, Reach, Routes};
+use ikigai_ports::{Gates, Mesh, PortError, PortResult};
+use ikigai_runtime::{EnrolmentParts, Parts, Reach, RoutedGates, Routes};
 use ikigai_types::NodeId;
 use std::sync::Arc;
 
@@ -39,6 +39,14 @@ pub(crate) async fn links(config: &MeshConfig, seed: [u8; 32]) -> PortResult<Opt
     let mesh: Arc<dyn Mesh> = transport.clone();
     let peers = Arc::new(GrpcPeers::new(mesh.clone()));
     Ok(Some(Links { transport, reach: Reach { mesh, peers }, routes: Arc::default() }))
+}
+
+/// The gates of this node's agents, and by its links those of other nodes' agents.
+pub(crate) fn gates(links: Option<&Links>, own: Arc<dyn Gates>) -> Arc<dyn Gates> {
+    match links {
+        Some(l) => Arc::new(RoutedGates::new(own, l.reach.mesh.clone(), l.routes.clone())),
+        None => own,
+    }
 }
 
 /// What this node's enrolment is made of; `fixed` are enrolled whatever is stated.

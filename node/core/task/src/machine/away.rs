@@ -50,7 +50,7 @@ impl Turn<'_> {
     }
 
     fn lose(&mut self, fence: &Fence, node: NodeId) {
-        let detail = format!("node {} did not renew the lease of epoch {}", node.short(), fence.epoch);
+        let detail = format!("its node did not renew the lease of epoch {}", fence.epoch);
         self.close(fence, node, Reason::Lost, detail);
     }
 
