@@ -19,6 +19,9 @@ with_env := set -a; . $(CACHE)/env; set +a; export IKIGAI_BIN=$(BIN);
 # On a machine that setup has prepared, a test that finds no Docker, Radicle or browser has failed, not skipped.
 required := IKIGAI_REQUIRE_DOCKER=1 IKIGAI_REQUIRE_RADICLE=1 IKIGAI_REQUIRE_SPECKIT=1 IKIGAI_REQUIRE_BROWSER=1 \
 	IKIGAI_REQUIRE_SANDBOX=1
+# B3 and B4 need nothing of the machine. What they compare to is compiled for them alone.
+b = $(shell tr A-Z a-z <<<"$(B)")
+simulated = $(filter b3 b4,$(b))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests build dashboard image node-image demo test check fmt clippy doc deny shell bench soak screenshots clean-machine
@@ -71,9 +74,10 @@ shell: ## Check the shell scripts
 	@tests/setup/lint.sh
 	@shellcheck -x dockerfiles/setup/*.sh tests/setup/*.sh .ci/run
 
-bench: setup ## Measure, each figure paired with what it is compared to (B=B6: that one alone)
-	@cargo build --release --locked -p ikigai-cli
-	@$(with_env) cargo bench --locked -p ikigai-tests $(if $(B),--bench $(shell tr A-Z a-z <<<"$(B)"),--benches)
+bench: $(if $(simulated),,setup) ## Measure, each figure paired with what it is compared to (B=B6: that one alone)
+	@$(if $(simulated),,cargo build --release --locked -p ikigai-cli)
+	@$(if $(simulated),,$(with_env) cargo bench --locked -p ikigai-tests $(if $(B),--bench $(b),--benches))
+	@$(foreach name,$(if $(B),$(simulated),b3 b4),cargo run --release --locked --manifest-path tests/bench-gossip/Cargo.toml --bin $(name);)
 
 soak: setup-tests build ## All tests with their long settings: thousands of crash points
 	@$(with_env) $(required) IKIGAI_SOAK=1 cargo test --workspace --locked --no-fail-fast

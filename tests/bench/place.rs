@@ -7,6 +7,8 @@
 
 #[path = "common/bar.rs"]
 mod bar;
+#[path = "place/chance.rs"]
+mod chance;
 #[path = "place/cluster.rs"]
 mod cluster;
 
@@ -97,7 +99,7 @@ fn run(policy: Policy, nodes: u32, tasks: u64) -> Run {
         }
     }
     let (mut free, mut all) = (0, 0);
-    for (now, before) in index.candidates().iter().zip(&sorted(candidates)) {
+    for (now, before) in sorted(index.candidates().to_vec()).iter().zip(&sorted(candidates)) {
         let used: u64 = now.classes.used.values().sum();
         assert!(before.free.covers(&now.free) && before.free.slots - now.free.slots == used);
         free += now.free.cpu_millis;

@@ -69,7 +69,9 @@ impl Turn<'_> {
         // Lifeguard's curve: the first confirmation shortens the time most.
         let part = if wanted == 0 { 1000 } else { LOG[confirmed.min(8)] * 1000 / LOG[wanted.min(8)] };
         let patience = max - max.saturating_sub(min) * part / 1000;
-        patience * (2 + u64::from(self.m.health)) / 2
+        // Where frames are lost, so may the answers be that would clear it.
+        let lossy = if self.now < self.m.lossy_until { 4 } else { 0 };
+        patience * (2 + u64::from(self.m.health) + lossy) / 2
     }
 
     /// Asks a suspect again, directly and through others, or ends its time.

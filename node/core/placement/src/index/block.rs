@@ -4,7 +4,7 @@ use crate::room::{ALWAYS, QUANTITIES, Room, Take, left, points};
 use crate::{Candidate, Fit};
 
 /// Nodes of a block: as many as a word has bits.
-pub(super) const LANES: usize = 64;
+pub(super) const LANES: usize = crate::choose::TOGETHER;
 
 /// Lanes that are looked at together: what one register holds.
 const WIDTH: usize = 4;

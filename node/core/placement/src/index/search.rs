@@ -4,7 +4,7 @@ use super::block::{Column, LANES, REFUSED, most};
 use super::query::Query;
 use super::{Index, Notes};
 use crate::Request;
-use crate::choose::{floor, starts};
+use crate::choose::{Draw, draws, floor};
 use crate::filter::full;
 use ikigai_types::NodeId;
 
@@ -44,8 +44,8 @@ impl Search<'_> {
             return None;
         }
         let floor = floor(policy, best as i32) as f32;
-        let drawn = starts(policy, self.request.seed, nodes.len());
-        let drawn = drawn.filter_map(|start| self.near(start, floor, notes));
+        let drawn = draws(policy, self.request.seed, nodes.len());
+        let drawn = drawn.filter_map(|draw| self.near(draw, floor, notes));
         drawn.reduce(|a, b| if b.1 > a.1 { b } else { a }).map(|(i, _)| i)
     }
 
@@ -66,26 +66,14 @@ impl Search<'_> {
         }
     }
 
-    /// The first node at or after `start`, around to it again, with at least `floor` points.
-    fn near(&self, start: usize, floor: f32, notes: &mut Notes) -> Option<(usize, f32)> {
-        let (first, lane) = (start / LANES, start % LANES);
-        let n = notes.most.len();
-        let around =
-            (first..n).map(|w| (w, if w == first { lane } else { 0 })).chain((0..=first).map(|w| (w, 0)));
-        for (w, from) in around {
-            if notes.most[w] < floor {
-                continue;
-            }
-            let scores = self.scores(w, notes.allowed[w]);
-            let good = |i: &usize| scores[*i] >= floor && self.fits(w * LANES + i);
-            if let Some(i) = (from..LANES).find(good) {
-                return Some((w * LANES + i, scores[i]));
-            }
-            if from == 0 {
-                notes.most[w] = REFUSED;
-            }
-        }
-        None
+    /// The drawn one of those with at least `floor` points.
+    fn near(&self, draw: Draw, floor: f32, notes: &Notes) -> Option<(usize, f32)> {
+        let open = |w: usize| (notes.most[w] >= floor).then(|| self.scores(w, notes.allowed[w]));
+        let good = |w: usize, scores: &Column, lane: usize| {
+            let i = w * LANES + lane;
+            (scores[lane] >= floor && self.fits(i)).then_some((i, scores[lane]))
+        };
+        draw.near(open, good)
     }
 
     /// Points of each node of the `w`th block, as far as columns and bits tell.

@@ -1,6 +1,5 @@
 //! foca, as it is, in the event loop: its settings for a LAN of this size, its custom broadcasts for updates.
 //! Its ids are those of its own examples, an address of a few bytes; ours are keys of 32.
-#![allow(dead_code)] // Each bench takes what it needs.
 
 use crate::event::{Event, Mesh, Out};
 use bytes::Bytes;

@@ -1,7 +1,6 @@
 //! Rules of protocols whose code cannot be driven by a virtual clock, in the event loop: memberlist's queue of
 //! broadcasts and gossipsub's mesh, each with the defaults of its project. What they leave out (timeouts of a
 //! dialer, scoring, joining) only costs more, so the rules flatter them.
-#![allow(dead_code)] // Each bench takes what it needs.
 
 use crate::event::{Event, Mesh, Out};
 use ikigai_membership::chance::Chance;

@@ -1,5 +1,4 @@
 //! `ikigai-membership` in the event loop.
-#![allow(dead_code)] // Each bench takes what it needs.
 
 use crate::event::{Event, Mesh, Out};
 use ikigai_membership::{Book, Config, Effect, Input, Liveness, Me, Membership, Unsealed};

@@ -1,5 +1,4 @@
 //! iroh-gossip's protocol (HyParView and one Plumtree per topic), as it is, in the event loop, with its defaults.
-#![allow(dead_code)] // Each bench takes what it needs.
 
 use crate::event::{Event, Mesh, Out};
 use bytes::Bytes;

@@ -1,5 +1,4 @@
 //! The event loop all protocols run in: virtual milliseconds, links with delay and loss, and what was learned.
-#![allow(dead_code)] // Each bench takes what it needs.
 
 use ikigai_membership::chance::{Chance, mix};
 use std::cmp::Reverse;
@@ -28,6 +27,8 @@ pub enum Event<M> {
 /// What a node does in one event.
 pub struct Out<M> {
     pub sends: Vec<(u32, M)>,
+    /// The same over a stream: what is lost comes later.
+    pub streams: Vec<(u32, M)>,
     /// When, and what the node calls it.
     pub timers: Vec<(u64, u64)>,
     /// Updates that arrived.
@@ -38,7 +39,13 @@ pub struct Out<M> {
 
 impl<M> Out<M> {
     const fn new() -> Self {
-        Self { sends: Vec::new(), timers: Vec::new(), updates: Vec::new(), deaths: Vec::new() }
+        Self {
+            sends: Vec::new(),
+            streams: Vec::new(),
+            timers: Vec::new(),
+            updates: Vec::new(),
+            deaths: Vec::new(),
+        }
     }
 }
 
@@ -53,6 +60,19 @@ pub struct Links {
 
 impl Links {
     pub const CALM: Self = Self { loss_percent: 0, retransmit: false, delay: (10, 50) };
+
+    /// How long a message is under way, `None` if it is lost.
+    pub fn travel(&self, from: u32, to: u32, chance: &mut Chance) -> Option<u64> {
+        let mut delay = self.delay(from, to);
+        while chance.bits() % 100 < self.loss_percent {
+            if !self.retransmit {
+                return None;
+            }
+            // Noticed after one and a half round trips, and sent once more.
+            delay += 3 * self.delay(from, to);
+        }
+        Some(delay)
+    }
 
     fn delay(&self, a: u32, b: u32) -> u64 {
         let (low, high) = (a.min(b), a.max(b));
@@ -109,14 +129,14 @@ impl<P: Mesh> World<P> {
         }
     }
 
-    pub fn len(&self) -> u32 {
+    pub fn nodes(&self) -> u32 {
         u32::try_from(self.down.len()).expect("fewer than 2^32 nodes")
     }
 
     /// Starts all nodes, one after another within `ms`.
     pub fn start(&mut self, ms: u64) {
         let n = self.down.len() as u64;
-        for node in 0..self.len() {
+        for node in 0..self.nodes() {
             self.schedule(self.now + ms * u64::from(node) / n, node, Event::Start);
         }
         self.run(ms);
@@ -142,7 +162,10 @@ impl<P: Mesh> World<P> {
         let mut out = Out::new();
         self.mesh.handle(node, event, self.now, &mut out);
         for (to, message) in out.sends {
-            self.send(node, to, message);
+            self.send(node, to, message, self.links);
+        }
+        for (to, message) in out.streams {
+            self.send(node, to, message, Links { retransmit: true, ..self.links });
         }
         for (at, token) in out.timers {
             self.schedule(at.max(self.now), node, Event::Timer(token));
@@ -160,18 +183,12 @@ impl<P: Mesh> World<P> {
         }
     }
 
-    fn send(&mut self, from: u32, to: u32, message: P::Message) {
+    fn send(&mut self, from: u32, to: u32, message: P::Message, links: Links) {
         self.messages += 1;
         self.bytes += self.mesh.size(&message) as u64 + OVERHEAD;
-        let mut delay = self.links.delay(from, to);
-        while self.chance.bits() % 100 < self.links.loss_percent {
-            if !self.links.retransmit {
-                return;
-            }
-            // Noticed after one and a half round trips, and sent once more.
-            delay += 3 * self.links.delay(from, to);
+        if let Some(delay) = links.travel(from, to, &mut self.chance) {
+            self.schedule(self.now + delay, to, Event::Message(from, message));
         }
-        self.schedule(self.now + delay, to, Event::Message(from, message));
     }
 
     /// Node `from` publishes `update`, which is watched.
