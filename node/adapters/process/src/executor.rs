@@ -48,7 +48,7 @@ pub struct ProcessExecutor {
 }
 
 impl ProcessExecutor {
-    /// Uses `state` to record workloads in; the same folder finds them again.
+    /// Uses `state` to record workloads in; the same folder finds them again. Nobody else may use it meanwhile.
     ///
     /// # Errors
     /// [`PortError::Unavailable`] when bubblewrap is not there; a failure when `state` cannot be written.
@@ -60,6 +60,7 @@ impl ProcessExecutor {
         let failed = |error| PortError::failed(format!("making {}", state.display()), error);
         fs::create_dir_all(&state).map_err(failed)?;
         let state = fs::canonicalize(&state).map_err(failed)?;
+        Folder::sweep(&state);
         let etc = Etc::create(&state.join(".etc")).map_err(failed)?;
         let as_root = rustix::process::geteuid().is_root();
         let cgroups = options.cgroups.as_deref().map(Cgroups::detect).unwrap_or_default();
@@ -235,15 +236,7 @@ impl ProcessExecutor {
     async fn forget(&self, folder: &Folder) -> PortResult<()> {
         let failed = |error| PortError::failed(format!("removing {}", folder.labels.id), error);
         self.cgroups.remove(folder.labels.id.as_str()).await.map_err(failed)?;
-        // Out of sight first: what is half removed is nobody's workload.
-        let gone = self.state.join(format!(".gone-{}", folder.labels.id));
-        match fs::rename(&folder.path, &gone) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(error)),
-            _ => match fs::remove_dir_all(&gone) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(error)),
-                _ => Ok(()),
-            },
-        }
+        folder.remove(&self.state).map_err(failed)
     }
 
     /// Without a freezer: every process of the sandbox by itself, until no new one is found running.

@@ -21,6 +21,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// How the name of a folder begins that is not whole yet.
+const NEW: &str = ".new-";
+/// The same of one that is being removed.
+const GONE: &str = ".gone-";
+
 /// What a node must know to recognise a workload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Labels {
@@ -65,7 +70,7 @@ impl Folder {
         labels: Labels,
         files: &[(&str, &[u8])],
     ) -> io::Result<Option<Self>> {
-        let fresh = state.join(format!(".new-{}", labels.id));
+        let fresh = state.join(format!("{NEW}{}", labels.id));
         fs::create_dir(&fresh)?;
         let written = serde_json::to_vec(&labels).map_err(io::Error::other).and_then(|text| {
             fs::write(fresh.join("labels.json"), text)?;
@@ -115,6 +120,33 @@ impl Folder {
             }
         };
         Ok(visible.filter_map(open).collect())
+    }
+
+    /// Takes it away. Out of sight first: what is half removed is nobody's workload.
+    ///
+    /// # Errors
+    /// When the disk does not let it go.
+    pub fn remove(&self, state: &Path) -> io::Result<()> {
+        let gone = state.join(format!("{GONE}{}", self.labels.id));
+        match fs::rename(&self.path, &gone) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        match fs::remove_dir_all(&gone) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Clears what a node was making or removing when it was killed.
+    pub fn sweep(state: &Path) {
+        for entry in fs::read_dir(state).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let half = [NEW, GONE].iter().any(|start| name.to_string_lossy().starts_with(start));
+            if half && let Err(error) = fs::remove_dir_all(entry.path()) {
+                tracing::warn!(folder = %entry.path().display(), %error, "cannot clear what an earlier run left");
+            }
+        }
     }
 
     /// A file in it.
@@ -252,6 +284,25 @@ mod tests {
         let all = Folder::all(state.path()).unwrap();
         assert_eq!(all.iter().map(|f| f.labels.clone()).collect::<Vec<_>>(), [labels("a")]);
         assert_eq!(fs::read_dir(state.path()).unwrap().count(), 1, "the loser leaves nothing");
+    }
+
+    #[test]
+    fn what_was_half_made_or_half_removed_is_cleared_and_nothing_else() {
+        let state = tempfile::tempdir().unwrap();
+        let whole = Folder::create(state.path(), "w", labels("a"), &[]).unwrap().unwrap();
+        for half in [".new-b", ".gone-c", ".etc"] {
+            fs::create_dir(state.path().join(half)).unwrap();
+            fs::write(state.path().join(half).join("file"), "").unwrap();
+        }
+        Folder::sweep(state.path());
+        let left = || {
+            let names = fs::read_dir(state.path()).unwrap().flatten().map(|e| e.file_name());
+            names.collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_eq!(left(), [".etc".into(), "w".into()].into());
+        whole.remove(state.path()).unwrap();
+        assert_eq!(left(), [".etc".into()].into());
+        whole.remove(state.path()).unwrap();
     }
 
     #[test]
