@@ -169,4 +169,20 @@ fn sweep(copies: &Copies) {
             }
         }
     }
+    for task in fs::read_dir(copies.layout().workspaces()).into_iter().flatten().flatten() {
+        sweep_task(&task.path());
+    }
+}
+
+/// Clears the lists of packs whose workspace was not yet there, or not there any more.
+fn sweep_task(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let list = entry.path();
+        let workspace = list.with_extension("");
+        if begun_with(&workspace) == list && !workspace.exists() {
+            let _ = fs::remove_file(&list);
+        }
+    }
+    // Fails when there is a workspace, as it should.
+    let _ = fs::remove_dir(folder);
 }

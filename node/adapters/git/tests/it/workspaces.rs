@@ -1,6 +1,7 @@
 //! Import, create, collect, salvage and remove, as a well-behaved agent sees them.
 
 use crate::support::*;
+use ikigai_git::GitWorkspaces;
 use ikigai_ports::workspace::Commit;
 use ikigai_ports::{PortError, Workspaces};
 use std::os::unix::fs::MetadataExt;
@@ -335,4 +336,17 @@ async fn world_import(path: &std::path::Path) -> String {
 
 fn rustix_is_root() -> bool {
     std::fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+#[tokio::test]
+async fn what_a_killed_node_left_beside_workspaces_is_cleared() {
+    let (world, base) = World::new(&[("a", "1\n")]).await;
+    let (kept, gone) = (fence("p.T21", 1, 1), fence("p.T22", 1, 1));
+    let (kept, gone) = (world.create(&kept, &base).await, world.create(&gone, &base).await);
+    // As a node leaves it that is killed in the middle of a removal.
+    std::fs::remove_dir_all(&gone).unwrap();
+    assert!(gone.with_extension("packs").is_file());
+    let _again = GitWorkspaces::new(world.dir.path().join("node"), AGENT).unwrap();
+    assert!(!gone.parent().unwrap().exists());
+    assert!(kept.is_dir() && kept.with_extension("packs").is_file());
 }
