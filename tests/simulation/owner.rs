@@ -7,7 +7,7 @@ use crate::holder::{Ask, Call};
 use crate::node::{Then, Write};
 use crate::world::{Event, Message, World, index, node_id, policy};
 use ikigai_placement::{Request, place};
-use ikigai_task::{Effect, Input, Observation, Owner, Record, Refusal, TaskState, WaitReason};
+use ikigai_task::{Effect, Input, Observation, Owner, Record, Refusal, WaitReason};
 use ikigai_types::{Commit, Fence, Lease, NodeId, PatchId, TaskId, Verdict};
 use ikigai_wire::peer::{Order, Report};
 use std::collections::VecDeque;
@@ -143,9 +143,6 @@ impl World {
                 None => return,
             },
         };
-        if self.changes_nothing(node, &input) {
-            return;
-        }
         let mut result = Ok(());
         for effect in self.handle(node, input) {
             match effect {
@@ -185,21 +182,6 @@ impl World {
             Asker::Printer { to, call, epoch } => self.answer_stale(node, to, call, epoch),
             Asker::Submitter(tasks) => self.mind.acknowledged.extend(tasks),
         }
-    }
-
-    /// There may be room, and there is none for any task that waits.
-    fn changes_nothing(&self, node: usize, input: &Input) -> bool {
-        if !matches!(input, Input::Observation(Observation::CapacityChanged)) {
-            return false;
-        }
-        let Some(live) = &self.nodes[node].live else { return true };
-        let waits = |t: &&ikigai_task::Task| t.state == TaskState::Waiting(WaitReason::Capacity);
-        let waiting: Vec<_> = live.driver.owner.tasks().values().filter(waits).map(request).collect();
-        if waiting.is_empty() {
-            return true;
-        }
-        let candidates = self.candidates(node);
-        !waiting.iter().any(|r| place(r, &candidates).chosen.is_some())
     }
 
     fn act(&mut self, node: usize, effect: Effect) {

@@ -2,6 +2,7 @@
 
 mod act;
 mod offer;
+mod place;
 pub(crate) mod sight;
 
 use crate::chores::Chores;
@@ -12,7 +13,7 @@ use crate::peer::LocalPeer;
 use crate::{Options, Parts};
 use ikigai_ports::PortError;
 use ikigai_task::{Effect, Input, Observation, Owner, Record, Refusal};
-use std::collections::VecDeque;
+use place::Placing;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -184,8 +185,11 @@ impl Driver {
     /// Handles inputs and everything that follows from them at once: decide, persist, answer, act.
     async fn turn(&mut self, inputs: Vec<Pending>, stop: &CancellationToken) {
         let (mut records, mut acts, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut looked = false;
         for (input, answer) in inputs {
-            let result = match self.changes_nothing(&input) {
+            // Whoever says that there may be room speaks of what was so before this turn: one look is for all.
+            let again = matches!(input, Input::Observation(Observation::CapacityChanged));
+            let result = match again && std::mem::replace(&mut looked, true) {
                 true => Ok(()),
                 false => self.decide(input, &mut records, &mut acts),
             };
@@ -200,8 +204,7 @@ impl Driver {
         acts.into_iter().for_each(|act| self.act(act));
     }
 
-    /// Handles one input, then the placements it asks for, one after the other: each sees what the one before took,
-    /// or all of a feature's tasks would go to the one node that looks best.
+    /// Handles one input, then the placements it asks for.
     fn decide(
         &mut self,
         input: Input,
@@ -209,19 +212,19 @@ impl Driver {
         acts: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
         let now = self.parts.clock.now();
-        let (mut result, mut next, mut placing) = (Ok(()), Some(input), VecDeque::new());
+        let (mut result, mut next, mut placing) = (Ok(()), Some(input), Placing::default());
         while let Some(input) = next.take() {
             for effect in self.owner.handle(input, now) {
                 match effect {
                     Effect::Record(record) => records.push(*record),
                     Effect::Refuse(refusal) => result = Err(refusal),
-                    Effect::Place(task) => placing.push_back(task),
+                    Effect::Place(task) => placing.add(task),
                     other => acts.push(other),
                 }
             }
             while next.is_none() {
-                let Some(task) = placing.pop_front() else { break };
-                next = self.place(task).map(Input::Observation);
+                let Some(task) = placing.next() else { break };
+                next = self.place(task, &mut placing).map(Input::Observation);
             }
         }
         result

@@ -245,6 +245,7 @@ impl Turn<'_> {
         self.expire_leases();
         self.end_quota();
         self.due_chores();
+        self.look_again_when_due();
         self.place_queued();
     }
 

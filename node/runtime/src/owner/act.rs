@@ -2,9 +2,10 @@
 
 use super::Driver;
 use super::offer::Proposed;
+use super::place::Placing;
 use super::sight::{candidates, request};
-use ikigai_placement::{Candidate, Placement, Request, place};
-use ikigai_task::{Effect, Input, Observation, Task, TaskState, WaitReason};
+use ikigai_placement::{Candidate, Placement, Request};
+use ikigai_task::{Effect, Observation, Task, WaitReason};
 use ikigai_types::{Fence, Filter, Lease, NodeId, TaskId};
 use ikigai_wire::peer::Order;
 
@@ -22,26 +23,10 @@ impl Driver {
         }
     }
 
-    /// Whether `input` only says that there may be room, and there is none for any task that waits: asking the
-    /// owner would fill its log with tasks that look and find nothing.
-    pub(super) fn changes_nothing(&self, input: &Input) -> bool {
-        if !matches!(input, Input::Observation(Observation::CapacityChanged)) {
-            return false;
-        }
-        let waits =
-            |t: &&Task| matches!(t.state, TaskState::Waiting(WaitReason::Capacity | WaitReason::Credential));
-        let mut waiting = self.owner.tasks().values().filter(waits).peekable();
-        if waiting.peek().is_none() {
-            return true;
-        }
-        let candidates = self.candidates();
-        !waiting.any(|t| place(&self.request(t), &candidates).chosen.is_some())
-    }
-
     /// Where a task goes, as things look now.
-    pub(super) fn place(&self, id: TaskId) -> Option<Observation> {
-        let task = self.owner.task(&id)?;
-        let placement = place(&self.request(task), &self.candidates());
+    pub(super) fn place(&self, id: TaskId, placing: &mut Placing) -> Option<Observation> {
+        let request = self.request(self.owner.task(&id)?);
+        let placement = placing.place(request, || self.candidates());
         Some(match placement.chosen {
             Some(node) => Observation::Chosen { task: id, node, rows: placement.rows },
             None => none_fits(id, placement),

@@ -7,6 +7,7 @@ use crate::input::Refusal;
 use crate::retry::Reason;
 use crate::spec::TaskSpec;
 use crate::state::{TaskState, WaitReason};
+use crate::task::Task;
 use ikigai_types::{AttemptId, Fence, Lease, NodeId, PlacementRow, TaskId};
 
 impl Turn<'_> {
@@ -44,34 +45,37 @@ impl Turn<'_> {
                 self.act(Effect::Place(id));
             }
         }
-        for id in self.owner.in_state(TaskState::Waiting(WaitReason::Capacity)) {
-            let due = self.owner.tasks.get(&id).is_some_and(|t| t.not_before.is_some_and(|t| t <= self.now));
-            if due {
-                self.requeue(&id);
-            }
-        }
     }
 
     /// Something became free: whoever waits for room looks again.
     pub(super) fn look_again(&mut self) {
-        for reason in [WaitReason::Capacity, WaitReason::Credential] {
-            for id in self.owner.in_state(TaskState::Waiting(reason)) {
-                self.requeue(&id);
-            }
-        }
+        self.seek(|_| true);
         self.place_queued();
     }
 
-    fn requeue(&mut self, id: &TaskId) {
-        if let Some(task) = self.owner.tasks.get_mut(id) {
-            task.not_before = None;
+    /// Whoever has waited for room long enough looks again, whether anything was heard or not.
+    pub(super) fn look_again_when_due(&mut self) {
+        let now = self.now;
+        self.seek(|task| task.not_before.is_some_and(|t| t <= now));
+    }
+
+    /// Asks placement for the waiting that `looks` is true of. They go on waiting until there is room: with many of
+    /// them, the log would otherwise fill with tasks that looked and found nothing.
+    fn seek(&mut self, looks: impl Fn(&Task) -> bool) {
+        for reason in [WaitReason::Capacity, WaitReason::Credential] {
+            for id in self.owner.in_state(TaskState::Waiting(reason)) {
+                if self.owner.tasks.get(&id).is_some_and(&looks) {
+                    self.act(Effect::Place(id));
+                }
+            }
         }
-        self.emit(id, Event::Queued);
-        self.emit(id, Event::Placing);
-        self.act(Effect::Place(id.clone()));
     }
 
     pub(super) fn chosen(&mut self, id: &TaskId, node: NodeId, rows: Vec<PlacementRow>) {
+        if self.owner.tasks.get(id).is_some_and(waits_for_room) {
+            self.emit(id, Event::Queued);
+            self.emit(id, Event::Placing);
+        }
         let Some(task) = self.owner.tasks.get(id).filter(|t| t.state == TaskState::Placing) else { return };
         if task.epoch.is_last() {
             return self.emit(id, Event::Failed { reason: Reason::Host });
@@ -91,9 +95,21 @@ impl Turn<'_> {
         text: String,
         rows: Vec<PlacementRow>,
     ) {
-        if self.owner.tasks.get(id).is_some_and(|t| t.state == TaskState::Placing) {
-            let until = Some(self.now.after(self.owner.policy.look_again));
-            self.emit(id, Event::Waits { reason, text, rows, until });
+        let (now, until) = (self.now, self.now.after(self.owner.policy.look_again));
+        let Some(task) = self.owner.tasks.get_mut(id) else { return };
+        let due = task.not_before.is_none_or(|t| t <= now);
+        let news = match task.state {
+            TaskState::Placing => true,
+            // What each node lacks changes all the time: that is told now and then, another reason at once.
+            TaskState::Waiting(before) if waits_for_room(task) => {
+                before != reason || due && task.wait_text != text
+            }
+            _ => return,
+        };
+        if news {
+            self.emit(id, Event::Waits { reason, text, rows, until: Some(until) });
+        } else if due {
+            task.not_before = Some(until);
         }
     }
 
@@ -105,4 +121,8 @@ impl Turn<'_> {
             self.act(Effect::Place(id));
         }
     }
+}
+
+fn waits_for_room(task: &Task) -> bool {
+    matches!(task.state, TaskState::Waiting(WaitReason::Capacity | WaitReason::Credential))
 }

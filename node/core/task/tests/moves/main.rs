@@ -2,4 +2,5 @@
 
 mod adopt;
 mod disconnect;
+mod room;
 mod world;
