@@ -101,9 +101,13 @@ impl Net {
         }
     }
 
-    /// Everything passes again.
+    /// Everything passes again, and at once.
     pub fn heal(&self) {
-        (0..self.nodes).for_each(|n| self.iptables(n, &["-F", "INPUT"]));
+        for n in 0..self.nodes {
+            self.iptables(n, &["-F", "INPUT"]);
+            // Fails where nothing was delayed.
+            let _ = run(self.command(n, Path::new("tc")).args(["qdisc", "del", "dev", "eth0", "root"]));
+        }
     }
 
     /// Loses one in `of` packets everywhere, and delays each by `delay_ms` where the kernel can do that; says what

@@ -1,19 +1,18 @@
 //! Nodes as processes, each in a network of its own, to be stopped, killed and started again.
 
-use crate::project;
-use futures::StreamExt as _;
+use crate::{left, project};
 use ikigai_ports::NodeHandle as _;
 use ikigai_remote::RemoteNode;
 use ikigai_tests::netns::{self, Net};
 use ikigai_tests::parts;
-use ikigai_types::NodeId;
-use ikigai_wire::api::{Event, Filter, SubmitRequest, TaskView};
+use ikigai_types::{AttemptId, Epoch, NodeId};
+use ikigai_wire::api::{Filter, NodeView, SubmitRequest, TaskView};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use rustix::process::{Pid, Signal};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -40,6 +39,8 @@ pub struct Cluster {
     pub net: Net,
     pub shape: Shape,
     folder: TempDir,
+    /// Control groups that were there before.
+    pub groups_before: BTreeSet<PathBuf>,
     _turn: tokio::sync::MutexGuard<'static, ()>,
 }
 
@@ -49,9 +50,13 @@ pub struct Node {
     folder: PathBuf,
     at: usize,
     /// Ended with it.
-    _child: Option<Child>,
-    pid: Option<Pid>,
+    child: Option<Child>,
+    /// Each process that it was, the present one last.
+    lives: Vec<Pid>,
 }
+
+/// An attempt under its lease.
+pub type Held = (AttemptId, Epoch);
 
 /// Whole meshes share one small machine badly: one test at a time has one.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -70,12 +75,13 @@ impl Cluster {
         let folder = tempfile::Builder::new().prefix("ikigai-mesh").tempdir().unwrap();
         project::make(&folder.path().join("project"), shape.tasks, shape.tenths);
         let nodes = (0..shape.nodes).map(|at| Node::new(at, folder.path().join(format!("n{at}")))).collect();
-        let mut cluster = Self { nodes, net: Net::new(shape.nodes), shape, folder, _turn };
+        let mut cluster =
+            Self { nodes, net: Net::new(shape.nodes), shape, folder, groups_before: left::groups(), _turn };
         for at in 0..shape.nodes {
             cluster.configure(at);
             cluster.up(at).await;
         }
-        cluster.until_all_see_each_other().await;
+        cluster.until_all_see_each_other(Duration::from_secs(60)).await;
         Some(cluster)
     }
 
@@ -121,11 +127,22 @@ impl Cluster {
         assert_eq!(ready, Ok(true), "node {at} does not start:\n{}", node.log_tail());
         let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let node = &mut self.nodes[at];
-        (node._child, node.pid) = (Some(child), pid);
+        node.lives.extend(pid);
+        node.child = Some(child);
+    }
+
+    /// SIGKILL; over when the process is gone.
+    pub async fn kill(&mut self, at: usize) {
+        self.nodes[at].child.take().expect("it runs").kill().await.unwrap();
     }
 
     pub fn owner(&self) -> &Node {
         &self.nodes[0]
+    }
+
+    /// What every path of it has in it.
+    pub fn name(&self) -> String {
+        self.folder.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     pub fn project(&self) -> PathBuf {
@@ -140,16 +157,23 @@ impl Cluster {
         assert_eq!(view.accepted.len(), self.shape.tasks);
     }
 
-    pub async fn until_all_see_each_other(&self) {
+    /// Waits until every node believes every other to be alive, and says how long that took.
+    pub async fn until_all_see_each_other(&self, limit: Duration) -> Duration {
+        let began = Instant::now();
         let all = async {
-            for node in &self.nodes {
-                while node.sees().await.len() < self.nodes.len() {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
+            while self.missed().await > 0 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        let seen = tokio::time::timeout(Duration::from_secs(60), all).await;
-        assert!(seen.is_ok(), "the nodes do not see each other:\n{}", self.logs());
+        let seen = tokio::time::timeout(limit, all).await;
+        assert!(seen.is_ok(), "the nodes do not see each other after {limit:?}:\n{}", self.logs());
+        began.elapsed()
+    }
+
+    /// How often one node does not believe another to be alive.
+    pub async fn missed(&self) -> usize {
+        let seen = futures::future::join_all(self.nodes.iter().map(Node::sees)).await;
+        seen.iter().map(|names| self.nodes.len() - names.len()).sum()
     }
 
     /// The end of every node's log.
@@ -174,7 +198,7 @@ impl Node {
     fn new(at: usize, folder: PathBuf) -> Self {
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed(at)).unwrap();
         let id = NodeId::from_bytes(pair.public_key().as_ref().try_into().unwrap());
-        Self { id, folder, at, _child: None, pid: None }
+        Self { id, folder, at, child: None, lives: Vec::new() }
     }
 
     pub fn home(&self) -> PathBuf {
@@ -196,7 +220,24 @@ impl Node {
     }
 
     fn signal(&self, signal: Signal) {
-        rustix::process::kill_process(self.pid.expect("it runs"), signal).unwrap();
+        rustix::process::kill_process(*self.lives.last().expect("it runs"), signal).unwrap();
+    }
+
+    /// Whether `pid` is its process, or was once.
+    pub fn was(&self, pid: i32) -> bool {
+        self.lives.iter().any(|p| p.as_raw_nonzero().get() == pid)
+    }
+
+    /// Its process now.
+    pub fn is(&self, pid: i32) -> bool {
+        self.lives.last().is_some_and(|p| p.as_raw_nonzero().get() == pid)
+    }
+
+    /// What it runs, as its owner sees it.
+    pub fn held(&self, tasks: &[TaskView]) -> Vec<Held> {
+        let attempts = tasks.iter().filter(|t| t.state == "running").filter_map(|t| t.attempts.last());
+        let held = attempts.filter(|a| a.node == self.id && a.phase == "running");
+        held.map(|a| (a.id.clone(), a.epoch)).collect()
     }
 
     fn log(&self) -> PathBuf {
@@ -211,27 +252,24 @@ impl Node {
 
     /// Names of the nodes it believes to be alive.
     async fn sees(&self) -> BTreeSet<String> {
-        let nodes = self.handle().snapshot(Filter::default()).await.map(|s| s.nodes).unwrap_or_default();
-        nodes.into_iter().filter(|n| n.liveness == "alive").map(|n| n.name).collect()
+        self.views().await.into_iter().filter(|n| n.liveness == "alive").map(|n| n.name).collect()
+    }
+
+    /// Attempts that it holds, as it says itself.
+    pub async fn running(&self) -> Option<u64> {
+        self.views().await.into_iter().find(|n| n.id == self.id).map(|n| n.running)
+    }
+
+    /// The nodes as it knows them; none while it is away.
+    async fn views(&self) -> Vec<NodeView> {
+        // Showing tasks is work: no state is called this.
+        let filter = Filter { states: vec!["-".to_owned()], ..Filter::default() };
+        self.handle().snapshot(filter).await.map(|s| s.nodes).unwrap_or_default()
     }
 
     /// Its tasks; none while it is away.
     pub async fn tasks(&self) -> Vec<TaskView> {
         self.handle().snapshot(Filter::default()).await.map(|s| s.tasks).unwrap_or_default()
-    }
-
-    /// Every event so far.
-    pub async fn events(&self) -> Vec<Event> {
-        let last = self.handle().snapshot(Filter::default()).await.unwrap().cursor;
-        let mut events = self.handle().events(None).await.unwrap();
-        let mut all = Vec::new();
-        while let Some(event) = events.next().await {
-            all.push(event.unwrap());
-            if all.last().is_some_and(|e| e.cursor == last) {
-                break;
-            }
-        }
-        all
     }
 }
 

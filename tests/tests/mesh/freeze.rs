@@ -1,12 +1,11 @@
 //! Holders that stand still past their lease and wake up when somebody else has done their work.
 
-use crate::cluster::{Cluster, Node, Shape};
+use crate::cluster::{Cluster, Held, Node, Shape};
 use crate::person::Person;
 use crate::soak;
 use futures::StreamExt as _;
 use ikigai_ports::NodeHandle as _;
 use ikigai_remote::RemoteNode;
-use ikigai_types::{AttemptId, Epoch};
 use ikigai_wire::api::{Event, TaskView};
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -19,9 +18,6 @@ const REPLACED: Duration = Duration::from_secs(120);
 /// How long one that woke up may take to be told.
 const REFUSED: Duration = Duration::from_secs(60);
 
-/// An attempt whose holder stood still.
-type Stale = (AttemptId, Epoch);
-
 /// What the tasks of a test share.
 struct Scene {
     person: Person,
@@ -29,7 +25,7 @@ struct Scene {
     /// Half of the nodes at a time, so that there is somebody to take over.
     places: Semaphore,
     wanted: usize,
-    stale: Mutex<Vec<Stale>>,
+    stale: Mutex<Vec<Held>>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,7 +33,7 @@ async fn a_holder_that_slept_past_its_lease_changes_nothing() {
     let (wanted, tasks) = if soak() { (1_000, 4_000) } else { (3, 24) };
     let shape = Shape { nodes: 5, tasks, tenths: 20, slots: 2, owner_slots: 0 };
     let test = "a_holder_that_slept_past_its_lease_changes_nothing";
-    let Some(cluster) = Cluster::start(test, shape).await else { return };
+    let Some(mut cluster) = Cluster::start(test, shape).await else { return };
     cluster.submit().await;
     let began = Instant::now();
     let (seen, events) = watch::channel(Vec::new());
@@ -51,10 +47,13 @@ async fn a_holder_that_slept_past_its_lease_changes_nothing() {
     println!("{freezes} freezes; {} attempts slept past their lease; {:?}", stale.len(), began.elapsed());
     scene.person.until_all_accepted(tasks, Duration::from_secs(120)).await;
     println!("all accepted after {:?}; {} given up and tried again", began.elapsed(), scene.person.retries());
-    let events = cluster.check_accepted_once().await;
+    cluster.check_accepted_once().await;
     assert!(stale.len() >= wanted, "only {} of {wanted} attempts slept", stale.len());
+    let events = scene.events.borrow().clone();
     check_refused(&stale, &events, &cluster.owner().tasks().await);
     cluster.nothing_is_left(Duration::from_secs(60)).await;
+    drop(scene);
+    cluster.check_disks().await;
 }
 
 /// Collects the owner's events as they come.
@@ -78,14 +77,14 @@ impl Scene {
         let mut count = 0;
         while !self.is_over() {
             let place = self.places.acquire().await.unwrap();
-            if held(node, &self.person.tasks()).is_empty() {
+            if node.held(&self.person.tasks()).is_empty() {
                 drop(place);
                 self.person.look().await;
                 continue;
             }
             node.freeze();
             // What had ended meanwhile was not caught asleep.
-            let held = held(node, &self.person.look().await);
+            let held = node.held(&self.person.look().await);
             count += usize::from(!held.is_empty());
             let replaced = |tasks: &[TaskView]| held.iter().all(|stale| is_replaced(stale, tasks));
             assert!(
@@ -103,22 +102,15 @@ impl Scene {
     }
 }
 
-/// What `node` runs, as the owner sees it.
-fn held(node: &Node, tasks: &[TaskView]) -> Vec<Stale> {
-    let attempts = tasks.iter().filter(|t| t.state == "running").filter_map(|t| t.attempts.last());
-    let held = attempts.filter(|a| a.node == node.id && a.phase == "running");
-    held.map(|a| (a.id.clone(), a.epoch)).collect()
-}
-
 /// Another attempt, of a higher epoch, was accepted.
-fn is_replaced((attempt, epoch): &Stale, tasks: &[TaskView]) -> bool {
+fn is_replaced((attempt, epoch): &Held, tasks: &[TaskView]) -> bool {
     let Some(task) = tasks.iter().find(|t| t.id == attempt.task) else { return false };
     let taken = task.patch.as_ref().map(|p| p.attempt);
     task.state == "accepted" && taken.is_some_and(|n| n > attempt.number) && task.epoch > *epoch
 }
 
 /// What the owner's log has of an attempt that was refused.
-fn refusals<'a>(stale: &'a Stale, events: &'a [Event]) -> impl Iterator<Item = &'a Event> {
+fn refusals<'a>(stale: &'a Held, events: &'a [Event]) -> impl Iterator<Item = &'a Event> {
     let (attempt, epoch) = stale;
     events.iter().filter(move |e| {
         e.what == "stale-refused"
@@ -129,7 +121,7 @@ fn refusals<'a>(stale: &'a Stale, events: &'a [Event]) -> impl Iterator<Item = &
 }
 
 /// Each sleeper's report was refused with both epochs, and its result is not what was taken.
-fn check_refused(stale: &[Stale], events: &[Event], tasks: &[TaskView]) {
+fn check_refused(stale: &[Held], events: &[Event], tasks: &[TaskView]) {
     let mut by_what: HashMap<String, usize> = HashMap::new();
     for one in stale {
         for refusal in refusals(one, events) {

@@ -3,11 +3,16 @@
 //! What a test needs and does not find is printed with its name; with `IKIGAI_REQUIRE_SANDBOX=1`, as `make test` sets
 //! it, that is a failure. `IKIGAI_SOAK=1` makes each test as long as it is wanted before a release.
 
+mod chance;
 mod cluster;
+mod cut;
 mod freeze;
+mod ledger;
+mod left;
 mod outcome;
 mod person;
 mod project;
+mod storm;
 
 /// Whether the long form is wanted.
 fn soak() -> bool {

@@ -1,71 +1,73 @@
-//! What must be true at the end, whatever happened on the way.
+//! What must be true of the tasks at the end, whatever happened on the way.
 
 use crate::cluster::Cluster;
 use crate::project;
 use futures::StreamExt as _;
 use ikigai_ports::NodeHandle as _;
-use ikigai_wire::api::Event;
-use std::path::{Path, PathBuf};
+use ikigai_types::AttemptId;
+use ikigai_wire::api::LogEntry;
 use std::time::Duration;
 
+/// What an agent says before each number it counts.
+const COUNTS: &str = " still works: ";
+
 impl Cluster {
-    /// Every task was accepted once, with its log complete and its file merged once. Answers the events.
-    pub async fn check_accepted_once(&self) -> Vec<Event> {
+    /// Every task was merged once, and the log of every attempt is without gap and repeat; that of an attempt that
+    /// was taken is complete.
+    pub async fn check_accepted_once(&self) {
+        self.until_ticked(Duration::from_secs(60)).await;
         project::check(&self.project(), self.shape.tasks);
-        let (events, tasks) = (self.owner().events().await, self.owner().tasks().await);
+        let tasks = self.owner().tasks().await;
+        let (mut logs, mut lines) = (0, 0);
         for task in &tasks {
-            let accepted = events.iter().filter(|e| e.task == task.id && e.what == "accepted").count();
-            assert_eq!(accepted, 1, "{} was accepted {accepted} times", task.short);
-            let taken = task.patch.as_ref().map(|p| p.attempt);
-            let taken = task.attempts.iter().find(|a| Some(a.id.number) == taken).unwrap();
-            let stream = self.owner().handle().logs(&taken.id, 1, false).await.unwrap();
-            let lines: Vec<_> = stream.map(|l| l.unwrap()).collect().await;
-            let numbers: Vec<_> = lines.iter().map(|l| l.n).collect();
-            assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "{} has a gap", taken.id);
-            assert_eq!(
-                lines.last().map(|l| l.text.as_str()),
-                Some("the agent exited with 0"),
-                "{}",
-                taken.id
+            assert_eq!(task.state, "accepted", "{}", task.short);
+            let taken = task.patch.as_ref().map(|p| p.attempt).unwrap();
+            assert!(
+                task.attempts.iter().any(|a| a.id.number == taken),
+                "{} has no attempt {taken}",
+                task.short
             );
-            let said = lines.iter().filter(|l| l.text.contains("still works")).count();
-            assert_eq!(said, self.shape.tenths as usize, "{} says too little or too much", taken.id);
+            for attempt in &task.attempts {
+                let log = self.log_of(&attempt.id).await;
+                check_numbers(&attempt.id, &log);
+                if attempt.id.number == taken {
+                    let last = log.last().map(|l| l.text.as_str());
+                    assert_eq!(last, Some("the agent exited with 0"), "{}", attempt.id);
+                    let counted = log.iter().filter(|l| l.text.contains(COUNTS)).count();
+                    assert_eq!(
+                        counted, self.shape.tenths as usize,
+                        "{} says too little or too much",
+                        attempt.id
+                    );
+                }
+                (logs, lines) = (logs + 1, lines + log.len());
+            }
         }
-        println!("{} tasks accepted, each once, their logs complete", tasks.len());
-        events
+        println!("{} tasks accepted; {logs} logs with {lines} lines have no gap and no repeat", tasks.len());
     }
 
-    /// No workspace, run folder, workload or note of an attempt remains on any node.
-    pub async fn nothing_is_left(&self, limit: Duration) {
-        let clear = async {
-            while !self.left().is_empty() {
-                tokio::time::sleep(Duration::from_millis(100)).await;
+    /// A box is ticked after its task was accepted.
+    async fn until_ticked(&self, limit: Duration) {
+        let ticked = async {
+            while project::open_boxes(&self.project()) > 0 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        let cleared = tokio::time::timeout(limit, clear).await;
-        assert!(cleared.is_ok(), "left after {limit:?}: {:#?}", self.left());
-        println!("nothing is left on {} nodes", self.nodes.len());
+        let ticked = tokio::time::timeout(limit, ticked).await;
+        assert!(ticked.is_ok(), "{} boxes are open after {limit:?}", project::open_boxes(&self.project()));
     }
 
-    fn left(&self) -> Vec<PathBuf> {
-        let homes = self.nodes.iter().map(|n| n.home());
-        homes
-            .flat_map(|home| {
-                let workspaces = below(&home.join("git/workspaces"), 8);
-                workspaces
-                    .into_iter()
-                    .chain(below(&home.join("run"), 1))
-                    .chain(below(&home.join("processes"), 1))
-            })
-            .collect()
+    async fn log_of(&self, attempt: &AttemptId) -> Vec<LogEntry> {
+        let stream = self.owner().handle().logs(attempt, 1, false).await.unwrap();
+        stream.map(|line| line.unwrap()).collect().await
     }
 }
 
-/// Files below a folder, and folders at its depth; hidden ones of the node's own left out.
-fn below(folder: &Path, depth: usize) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let shown = entries.flatten().filter(|e| !e.file_name().to_string_lossy().starts_with('.'));
-    let deeper =
-        |path: PathBuf| if depth > 1 && path.is_dir() { below(&path, depth - 1) } else { vec![path] };
-    shown.flat_map(|e| deeper(e.path())).collect()
+/// Lines are numbered without gap or repeat, and so is what the agent itself counted.
+fn check_numbers(attempt: &AttemptId, log: &[LogEntry]) {
+    let numbers: Vec<_> = log.iter().map(|l| l.n).collect();
+    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "{attempt} has a gap or a repeat");
+    let counted = log.iter().filter_map(|l| l.text.split_once(COUNTS)).map(|(_, n)| n.parse().unwrap());
+    let counted: Vec<u64> = counted.collect();
+    assert_eq!(counted, (1..=counted.len() as u64).collect::<Vec<_>>(), "{attempt} lacks or repeats a line");
 }

@@ -70,6 +70,12 @@ fn tasks(count: usize) -> String {
     text
 }
 
+/// How many boxes are still open.
+pub fn open_boxes(path: &Path) -> usize {
+    let text = std::fs::read_to_string(path.join(FEATURE).join("tasks.md")).unwrap();
+    text.lines().filter(|l| l.starts_with("- [ ]")).count()
+}
+
 /// Each of `count` tasks was merged once, is ticked once, and its file is there.
 pub fn check(path: &Path, count: usize) {
     let text = std::fs::read_to_string(path.join(FEATURE).join("tasks.md")).unwrap();
