@@ -1,10 +1,12 @@
 //! From the person's checkout into the bare copy: branches only ever move forward.
 
+use crate::command::Call;
 use crate::commit::is_object_id;
 use crate::copies::Copies;
 use ikigai_ports::workspace::Commit;
 use ikigai_ports::{PortError, PortResult};
 use ikigai_types::ProjectId;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Where the branches of the checkout are kept as they are there.
@@ -24,6 +26,9 @@ pub(crate) async fn import(
         Some(name) => name.to_owned(),
         None => head_branch(copies, &source).await?,
     };
+    if let Some(commit) = unchanged(copies, project, &source, &wanted).await? {
+        return Ok(commit);
+    }
     let _held = copies.hold(project).await?;
     copies.make(project, &format).await?;
     // What the person committed is theirs to vouch for; old histories often fail the strict check.
@@ -31,12 +36,47 @@ pub(crate) async fn import(
     forward_all(copies, project, &wanted).await
 }
 
+/// Where `wanted` is, when the checkout has nothing that the copy has not: most imports find nothing new, and need
+/// not wait for those who change the copy.
+async fn unchanged(
+    copies: &Copies,
+    project: &ProjectId,
+    source: &Path,
+    wanted: &str,
+) -> PortResult<Option<Commit>> {
+    if copies.existing(project).is_err() {
+        return Ok(None);
+    }
+    let heads = "refs/heads/";
+    let list = |call: Call| call.arg("--format=%(objectname) %(refname)");
+    let there = list(copies.git().call("-C").arg(source).arg("for-each-ref")).arg(heads).text().await?;
+    let here = list(copies.call(project, "for-each-ref")).args([SOURCE, heads]).text().await?;
+    let (known, ours): (Vec<_>, Vec<_>) = refs(&here).partition(|(_, name)| name.starts_with(SOURCE));
+    let bare = |(id, name): (&'_ str, &str), folder| {
+        (id.to_owned(), name.strip_prefix(folder).unwrap_or(name).to_owned())
+    };
+    let there: BTreeSet<_> = refs(&there).map(|r| bare(r, heads)).collect();
+    if there != known.into_iter().map(|r| bare(r, SOURCE)).collect() {
+        return Ok(None);
+    }
+    let find = |(_, name): &&(&str, &str)| name.strip_prefix(heads) == Some(wanted);
+    let Some(ours) = ours.iter().find(find).map(|(id, _)| Commit((*id).to_owned())) else { return Ok(None) };
+    let Some((theirs, _)) = there.into_iter().find(|(_, name)| name == wanted) else { return Ok(None) };
+    let theirs = Commit(theirs);
+    let holds = ours == theirs || copies.is_ancestor(project, &theirs, &ours).await?;
+    Ok(holds.then_some(ours))
+}
+
+/// Pairs of id and name, one a line.
+fn refs(list: &str) -> impl Iterator<Item = (&str, &str)> {
+    list.lines().filter_map(|line| line.split_once(' ')).filter(|(id, _)| is_object_id(id))
+}
+
 /// Moves each branch of the copy forward to the checkout's; answers where `wanted` is then.
 async fn forward_all(copies: &Copies, project: &ProjectId, wanted: &str) -> PortResult<Commit> {
     let mut answer = None;
     let list = copies.call(project, "for-each-ref").args(["--format=%(objectname) %(refname)", SOURCE]);
-    for line in list.text().await?.lines() {
-        let Some((id, name)) = line.split_once(' ').filter(|(id, _)| is_object_id(id)) else { continue };
+    for (id, name) in refs(&list.text().await?) {
         let name = name.trim_start_matches(SOURCE);
         let is_wanted = name == wanted;
         match forward(copies, project, name, Commit(id.to_owned())).await {

@@ -350,3 +350,18 @@ async fn what_a_killed_node_left_beside_workspaces_is_cleared() {
     assert!(!gone.parent().unwrap().exists());
     assert!(kept.is_dir() && kept.with_extension("packs").is_file());
 }
+
+#[tokio::test]
+async fn an_import_that_finds_nothing_new_waits_for_nobody() {
+    let (world, base) = World::new(&[("a", "1\n")]).await;
+    let checkout = world.checkout();
+    let held = world.spaces.copies().hold(&world.project).await.unwrap();
+    let import = || world.spaces.import(&world.project, &checkout, None);
+    assert_eq!(import().await.unwrap(), base);
+    write(&checkout, "a", "2\n");
+    commit_all(&checkout, "two");
+    let waits = tokio::time::timeout(std::time::Duration::from_millis(500), import()).await;
+    assert!(waits.is_err(), "something new is fetched under the lock");
+    drop(held);
+    assert_eq!(import().await.unwrap().0, git(&checkout, &["rev-parse", "HEAD"]));
+}
