@@ -26,7 +26,7 @@ impl Cluster {
     }
 
     async fn rows(&self, at: usize, prefix: &str) -> BTreeMap<String, Vec<u8>> {
-        let folder = self.nodes[at].home().join("store");
+        let folder = self.nodes[at].home().join("store/sled");
         let store = tokio::task::spawn_blocking(|| SledStore::open(folder)).await.unwrap().unwrap();
         let rows = store.scan(prefix.as_bytes(), prefix.as_bytes(), usize::MAX).await.unwrap();
         rows.into_iter().map(|(key, entry)| (String::from_utf8(key).unwrap(), entry.value)).collect()

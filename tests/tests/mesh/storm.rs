@@ -13,7 +13,7 @@ const EVERY: Duration = Duration::from_secs(2);
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_are_killed_all_the_time_lose_nothing() {
     let (tasks, length) =
-        if soak() { (200, Duration::from_secs(180)) } else { (100, Duration::from_secs(40)) };
+        if soak() { (200, Duration::from_secs(180)) } else { (40, Duration::from_secs(24)) };
     let shape = Shape { nodes: 5, tasks, tenths: 20, slots: 2, owner_slots: 1 };
     let test = "nodes_that_are_killed_all_the_time_lose_nothing";
     let Some(mut cluster) = Cluster::start(test, shape).await else { return };

@@ -21,11 +21,15 @@ pub(crate) async fn import(
 ) -> PortResult<Commit> {
     let source = std::fs::canonicalize(source)
         .map_err(|_| PortError::NotFound(format!("a project folder at {}", source.display())))?;
-    let (format, folder) = inspect(copies, &source).await?;
-    let wanted = match branch {
-        Some(name) => name.to_owned(),
-        None => head_branch(copies, &source).await?,
+    let wanted = async {
+        match branch {
+            Some(name) => Ok(name.to_owned()),
+            None => head_branch(copies, &source).await,
+        }
     };
+    // What is asked first says what is wrong first: a folder without a repository has no branch either.
+    let (inspected, wanted) = tokio::join!(inspect(copies, &source), wanted);
+    let ((format, folder), wanted) = (inspected?, wanted?);
     if let Some(commit) = unchanged(copies, project, &source, &wanted).await? {
         return Ok(commit);
     }
@@ -49,8 +53,9 @@ async fn unchanged(
     }
     let heads = "refs/heads/";
     let list = |call: Call| call.arg("--format=%(objectname) %(refname)");
-    let there = list(copies.git().call("-C").arg(source).arg("for-each-ref")).arg(heads).text().await?;
-    let here = list(copies.call(project, "for-each-ref")).args([SOURCE, heads]).text().await?;
+    let there = list(copies.git().call("-C").arg(source).arg("for-each-ref")).arg(heads).text();
+    let here = list(copies.call(project, "for-each-ref")).args([SOURCE, heads]).text();
+    let (there, here) = tokio::try_join!(there, here)?;
     let (known, ours): (Vec<_>, Vec<_>) = refs(&here).partition(|(_, name)| name.starts_with(SOURCE));
     let bare = |(id, name): (&'_ str, &str), folder| {
         (id.to_owned(), name.strip_prefix(folder).unwrap_or(name).to_owned())
