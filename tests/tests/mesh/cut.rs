@@ -4,7 +4,7 @@
 use crate::chance::Chance;
 use crate::cluster::{Cluster, Held, Shape};
 use crate::person::Person;
-use crate::soak;
+use crate::{soak, wanted};
 use ikigai_wire::api::TaskView;
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,9 @@ async fn a_network_that_breaks_and_heals_loses_nothing() {
     let (tasks, rounds) = if soak() { (300, 5) } else { (64, 1) };
     let shape = Shape { nodes: 5, tasks, tenths: 50, slots: 2, owner_slots: 0 };
     let test = "a_network_that_breaks_and_heals_loses_nothing";
+    if !wanted(test) {
+        return;
+    }
     let Some(mut cluster) = Cluster::start(test, shape).await else { return };
     let began = Instant::now();
     let mut chance = Chance::seeded();

@@ -18,3 +18,11 @@ mod storm;
 fn soak() -> bool {
     std::env::var("IKIGAI_SOAK").as_deref() == Ok("1")
 }
+
+/// Whether `test`, which is long and bends to whatever else the machine does, is wanted; says so when it is not.
+fn wanted(test: &str) -> bool {
+    if !soak() {
+        println!("SKIPPED {test}: it runs with IKIGAI_SOAK=1 (make soak)");
+    }
+    soak()
+}

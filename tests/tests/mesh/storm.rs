@@ -3,7 +3,7 @@
 use crate::chance::Chance;
 use crate::cluster::{Cluster, Shape};
 use crate::person::Person;
-use crate::soak;
+use crate::{soak, wanted};
 use std::time::{Duration, Instant};
 use tokio::time::MissedTickBehavior;
 
@@ -16,6 +16,9 @@ async fn nodes_that_are_killed_all_the_time_lose_nothing() {
         if soak() { (200, Duration::from_secs(180)) } else { (40, Duration::from_secs(24)) };
     let shape = Shape { nodes: 5, tasks, tenths: 20, slots: 2, owner_slots: 1 };
     let test = "nodes_that_are_killed_all_the_time_lose_nothing";
+    if !wanted(test) {
+        return;
+    }
     let Some(mut cluster) = Cluster::start(test, shape).await else { return };
     let began = Instant::now();
     cluster.submit().await;
