@@ -2,7 +2,7 @@
 
 use crate::commands::{
     completion, config, context, demo, doctor, down, init, invite, join, man, node, open, patch, plan, spec,
-    task, up, version,
+    task, token, up, user, version,
 };
 use crate::human::Span;
 use crate::output::Format;
@@ -93,6 +93,12 @@ pub(crate) enum Command {
     Open(open::Open),
     #[command(subcommand)]
     Patch(patch::Patch),
+    #[command(subcommand)]
+    User(user::User),
+    #[command(subcommand)]
+    Token(token::Token),
+    #[command(subcommand)]
+    Session(token::Session),
     #[command(subcommand)]
     Config(config::Config),
     #[command(subcommand)]

@@ -18,7 +18,9 @@ pub(crate) mod plugin;
 pub(crate) mod remove;
 pub(crate) mod spec;
 pub(crate) mod task;
+pub(crate) mod token;
 pub(crate) mod up;
+pub(crate) mod user;
 pub(crate) mod version;
 
 use crate::args::Command;
@@ -43,6 +45,9 @@ pub(crate) async fn run(command: Command, env: &Env) -> Outcome {
         Command::Spec(c) => c.run(env),
         Command::Open(c) => c.run(env).await,
         Command::Patch(c) => c.run(env).await,
+        Command::User(c) => c.run(env).await,
+        Command::Token(c) => c.run(env).await,
+        Command::Session(c) => c.run(env).await,
         Command::Config(c) => c.run(env),
         Command::Context(c) => c.run(env),
         Command::Completion(c) => c.run(env),

@@ -1,17 +1,18 @@
 //! Putting a node together: configuration and whatever ports an embedder brings, backends for the rest.
 
-use crate::config::{Config, ConfigError};
+use crate::config::{AccessConfig, Config, ConfigError};
 use crate::home::{Home, Lock, default_home};
 use crate::keys::AttemptKeys;
 use crate::node::{Node, Serving};
 use crate::{adapters, backends, mesh, system};
+use ikigai_access::Policy;
 use ikigai_editor::{EditorOptions, EditorProxy};
 use ikigai_gateway::{Gateway, GatewayOptions};
 use ikigai_ports::executor::Mount;
 use ikigai_ports::{Clock, Executor, Forge, PortError, Rng, Store};
 use ikigai_radicle::KeySigner;
 use ikigai_runtime::{AgentProgram, Defaults, Enrolment, Mesh, Options, Parts};
-use ikigai_task::Policy;
+use ikigai_task::Policy as TaskPolicy;
 use ikigai_types::{Limits, Resources, Tags};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -51,6 +52,18 @@ pub enum BuildError {
     /// An adapter file is wrong.
     #[error("{0}")]
     Adapter(String),
+    /// The policy of who may do what is wrong: nobody is let in by a policy that cannot be read.
+    #[error("the policy is wrong")]
+    Policy(#[from] ikigai_access::PolicyError),
+    /// The policy is named and cannot be read.
+    #[error("the policy {file} cannot be read")]
+    NoPolicy {
+        /// The file.
+        file: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
     /// The address cannot be listened on.
     #[error("cannot listen")]
     Listen(#[from] ikigai_http::ListenError),
@@ -67,6 +80,12 @@ impl BuildError {
     pub fn hint(&self) -> String {
         match self {
             Self::Config(_) | Self::Adapter(_) => "correct the file and start again".to_owned(),
+            Self::Policy(_) => {
+                "correct that line and start again; docs/access.md has the actions, and a policy to begin with".to_owned()
+            }
+            Self::NoPolicy { file, .. } => {
+                format!("give this user the right to read {}, or set access.policy to another file", file.display())
+            }
             Self::Home { .. } => "name another folder with --home, or give this user the right to it".to_owned(),
             Self::Running(_) => "run: ikigai node ls; or give this node a folder of its own with --home".to_owned(),
             Self::Backend { what: "executor", .. } => {
@@ -138,6 +157,7 @@ impl NodeBuilder {
         let unusable = |source| BuildError::Home { folder: home.path().to_owned(), source };
         let lock = claim(&home).await.map_err(unusable)?;
         let lock = lock.ok_or_else(|| BuildError::Running(home.path().to_owned()))?;
+        let policy = policy_of(&self.config.access, &home)?;
         let rng = Arc::new(system::SystemRng::default());
         let mut fresh = [0; 32];
         rng.fill(&mut fresh);
@@ -192,7 +212,8 @@ impl NodeBuilder {
         let mesh = links.as_ref().map(|l| Mesh { enrolment: enrolment.clone(), routes: l.routes.clone() });
         let running = ikigai_runtime::start(parts, options, mesh).await?;
         let radicle = forge.radicle;
-        Node::serve(Serving { home, lock, running, enrolment, store, editor, listen, radicle, links }).await
+        Node::serve(Serving { home, lock, policy, running, enrolment, store, editor, listen, radicle, links })
+            .await
     }
 }
 
@@ -212,6 +233,19 @@ fn address(text: &str) -> Result<Option<SocketAddr>, BuildError> {
     match text {
         "off" => Ok(None),
         text => text.parse().map(Some).map_err(|_| BuildError::Address(text.to_owned())),
+    }
+}
+
+/// Who may do what: the organisation's file, else `policy.cedar` of the node's folder, else the standard one.
+fn policy_of(config: &AccessConfig, home: &Home) -> Result<Policy, BuildError> {
+    let (file, is_named) = match &config.policy {
+        Some(file) => (file.clone(), true),
+        None => (home.policy(), false),
+    };
+    match std::fs::read_to_string(&file) {
+        Ok(text) => Ok(Policy::read(&text, &file.display().to_string())?),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && !is_named => Ok(Policy::standard()),
+        Err(source) => Err(BuildError::NoPolicy { file, source }),
     }
 }
 
@@ -306,9 +340,9 @@ fn defaults(config: &Config, providers: &[String]) -> Defaults {
     }
 }
 
-fn policy(config: &Config) -> Policy {
-    let base = Policy::default();
-    Policy {
+fn policy(config: &Config) -> TaskPolicy {
+    let base = TaskPolicy::default();
+    TaskPolicy {
         lease: config.node.lease_secs.map_or(base.lease, Duration::from_secs),
         backoff: config.node.backoff_ms.map_or(base.backoff, Duration::from_millis),
         ..base

@@ -41,6 +41,8 @@ pub struct Config {
     pub node: NodeConfig,
     /// The HTTP API.
     pub http: HttpConfig,
+    /// Who may use it.
+    pub access: AccessConfig,
     /// Links to other nodes.
     pub mesh: MeshConfig,
     /// Durable storage.
@@ -86,6 +88,14 @@ pub struct NodeConfig {
 pub struct HttpConfig {
     /// Loopback address of the API and the editors; `"off"` for the Unix socket alone.
     pub listen: String,
+}
+
+/// `[access]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccessConfig {
+    /// The policy of who may do what, in Cedar; `policy.cedar` of the node's folder, or the standard one, when absent.
+    pub policy: Option<PathBuf>,
 }
 
 /// `[mesh]`.

@@ -22,6 +22,9 @@ impl Home {
     pub fn token(&self) -> PathBuf {
         self.0.join("token")
     }
+    pub fn policy(&self) -> PathBuf {
+        self.0.join("policy.cedar")
+    }
     pub fn store(&self) -> PathBuf {
         self.0.join("store")
     }

@@ -4,8 +4,9 @@ use crate::builder::{BuildError, NodeBuilder};
 use crate::home::{Home, Lock};
 use crate::hosts::{Dashboard, Editors};
 use crate::mesh::Links;
+use ikigai_access::Policy;
 use ikigai_editor::EditorProxy;
-use ikigai_http::{Api, ApiOptions, AuthOptions, Front, Listener, Sessions};
+use ikigai_http::{Api, ApiOptions, AuthOptions, Authority, Front, Listener};
 use ikigai_ports::{NodeHandle, Store};
 use ikigai_radicle::RadicleForge;
 use ikigai_runtime::{Enrolment, Running};
@@ -39,6 +40,7 @@ pub struct Node {
 pub(crate) struct Serving {
     pub(crate) home: Home,
     pub(crate) lock: Lock,
+    pub(crate) policy: Policy,
     pub(crate) running: Running,
     pub(crate) enrolment: Enrolment,
     pub(crate) store: Arc<dyn Store>,
@@ -55,7 +57,8 @@ impl Node {
     }
 
     pub(crate) async fn serve(serving: Serving) -> Result<Self, BuildError> {
-        let Serving { home, lock, running, enrolment, store, editor, listen, radicle, links } = serving;
+        let Serving { home, lock, policy, running, enrolment, store, editor, listen, radicle, links } =
+            serving;
         let token = ikigai_http::auth::load_or_create(&home.token())
             .map_err(|source| BuildError::Home { folder: home.path().to_owned(), source })?;
         let mut listeners = vec![Listener::unix(&home.socket()).await?];
@@ -64,10 +67,14 @@ impl Node {
         }
         let auth = AuthOptions { token: Some(token), hosts: Vec::new() };
         let options = ApiOptions { auth, fallback: Some(Arc::new(Editors(editor))) };
-        let sessions = Sessions::kept_in(store).await;
-        let sessions = sessions.map_err(|source| BuildError::Backend { what: "store", source })?;
+        let authority = Authority::kept_in(store, policy).await;
+        let authority = authority.map_err(|source| BuildError::Backend { what: "store", source })?;
         let enrolment: Arc<dyn ikigai_ports::Enrolment> = Arc::new(enrolment);
-        let front = Front { site: Some(Arc::new(Dashboard)), sessions, enrolment: Some(enrolment.clone()) };
+        let front = Front {
+            site: Some(Arc::new(Dashboard)),
+            authority: Arc::new(authority),
+            enrolment: Some(enrolment.clone()),
+        };
         let api = Api::with_front(running.whole(), options, front);
         let stop = CancellationToken::new();
         let server = tokio::spawn(api.serve(listeners, stop.clone()));

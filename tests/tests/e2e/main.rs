@@ -11,6 +11,7 @@ mod editor;
 mod image;
 mod join;
 mod line;
+mod listeners;
 mod manual;
 mod mesh;
 mod node;

@@ -32,6 +32,7 @@ pub struct TestNode {
 pub struct NodeProcess {
     pub folder: tempfile::TempDir,
     config: String,
+    port: u16,
     child: Option<Child>,
 }
 
@@ -87,15 +88,15 @@ impl NodeProcess {
                 format!("backend = \"process\"\nagentd = {agentd:?}\ntools = [{tools:?}]\n")
             }
         };
+        let port = free_port();
         let config = format!(
             "[node]\nname = {name:?}\nbackoff_ms = 500\nslots = 3\n\n[http]\nlisten = \"127.0.0.1:{}\"\n\n[executor]\n{executor}\n\
              [forge]\n{forge}\n\n[models.scripted]\nkind = \"scripted\"\nscript = {:?}\n\n\
              [prices]\n\"scripted/*\" = {{ input = 0, output = 0 }}\n\n[task]\nprovider = \"scripted\"\ncpu_millis = 100\n\
              memory_bytes = 1073741824\n{more}\n",
-            free_port(),
-            script,
+            port, script,
         );
-        Self { folder, config, child: None }
+        Self { folder, config, port, child: None }
     }
 
     pub fn home(&self) -> PathBuf {
@@ -104,6 +105,11 @@ impl NodeProcess {
 
     pub fn project(&self) -> PathBuf {
         self.folder.path().join("project")
+    }
+
+    /// Where its API listens.
+    pub fn http(&self) -> std::net::SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
     }
 
     pub fn handle(&self) -> RemoteNode {

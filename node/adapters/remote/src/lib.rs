@@ -7,6 +7,7 @@
 pub mod node;
 pub mod place;
 
+mod access;
 mod call;
 mod enrolment;
 mod resume;

@@ -156,7 +156,9 @@ async fn stopped(orphan: bool) -> u8 {
 fn refused(error: &BuildError) -> Problem {
     let code = match error {
         BuildError::Running(_) => Code::Conflict,
-        BuildError::Config(_) | BuildError::Address(_) | BuildError::Adapter(_) => Code::Usage,
+        BuildError::Config(_) | BuildError::Address(_) | BuildError::Adapter(_) | BuildError::Policy(_) => {
+            Code::Usage
+        }
         BuildError::Listen(ListenError::NotLoopback(_)) => Code::Denied,
         _ => Code::Failed,
     };

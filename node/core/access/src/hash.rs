@@ -20,6 +20,11 @@ impl Hash {
         self.0.iter().zip(other.0).fold(0, |diff, (a, b)| diff | (a ^ b)) == 0
     }
 
+    /// Its beginning, as a name for what has this secret: twelve hex digits.
+    pub fn id(&self) -> String {
+        self.0.iter().take(6).map(|b| format!("{b:02x}")).collect()
+    }
+
     /// The bytes, to be stored.
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0

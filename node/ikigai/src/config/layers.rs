@@ -133,7 +133,8 @@ impl Layers {
 }
 
 /// Keys that an environment variable may set.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
+    "access.policy",
     "node.name",
     "node.slots",
     "node.cpu_millis",

@@ -2,6 +2,7 @@
 //!
 //! Every document carries `apiVersion` and `kind` when it stands alone ([`Document`]); fields are only added.
 
+mod access;
 mod event;
 mod mesh;
 mod problem;
@@ -10,6 +11,7 @@ mod seed;
 mod session;
 mod view;
 
+pub use access::{PassView, ShareRequest, TokenRequest, UserChange, UserRequest, UserView};
 pub use event::{Event, LogEntry};
 pub use mesh::{InvitationView, InviteRequest, JoinRequest, JoinView, MemberView, MeshView};
 pub use problem::{Code, Problem};

@@ -3,7 +3,7 @@
 use crate::auth::random_hex;
 use crate::guard::Reason;
 use crate::idempotency::Answered;
-use crate::{AuthOptions, Sessions, Site, metrics::Refusals, routes};
+use crate::{AuthOptions, Authority, Site, metrics::Refusals, routes};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Request, Response};
@@ -45,8 +45,8 @@ pub struct ApiOptions {
 pub struct Front {
     /// The pages; without them no link is made.
     pub site: Option<Arc<dyn Site>>,
-    /// Who came in.
-    pub sessions: Sessions,
+    /// Who may call.
+    pub authority: Arc<Authority>,
     /// Who is in the mesh.
     pub enrolment: Option<Arc<dyn Enrolment>>,
 }

@@ -184,7 +184,8 @@ mod tests {
     fn a_hole_is_shown_with_its_size() {
         let mut frames = Frames::new(Some("1.1"), "1.9");
         let out = frames.event(&event("1.5"));
-        assert_eq!(out[0].data, r#"{"after":"1.1","before":"1.5","missing":3}"#);
+        let said: serde_json::Value = serde_json::from_str(&out[0].data).unwrap();
+        assert_eq!(said, json!({"after": "1.1", "before": "1.5", "missing": 3}));
         assert_eq!(names(&mut frames, &["1.6"]), ["event"]);
     }
 

@@ -3,8 +3,7 @@
 use crate::AuthOptions;
 use crate::reply::Failure;
 use http::header::{
-    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, ORIGIN, TRANSFER_ENCODING,
-    UPGRADE,
+    CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, ORIGIN, TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
 use http::{Method, StatusCode};
@@ -108,35 +107,24 @@ pub fn host(parts: &Parts, transport: Transport) -> Result<String, Refusal> {
     Ok(name.to_ascii_lowercase())
 }
 
-/// Where a one-time code becomes a session: the one call that shows no credential, but is one.
-const LOGIN: &str = "/v1/session";
-
-/// Whether a request to `host` may reach the API's handlers; `has_session`: it names a session that lasts.
+/// Whether a request to `host` may be asked who it is of.
 ///
 /// # Errors
-/// A [`Refusal`] that says what is missing.
-pub fn check(
-    parts: &Parts,
-    host: &str,
-    transport: Transport,
-    auth: &AuthOptions,
-    has_session: bool,
-) -> Result<(), Refusal> {
+/// A [`Refusal`] that says what is wrong with it.
+pub fn check(parts: &Parts, host: &str, transport: Transport, auth: &AuthOptions) -> Result<(), Refusal> {
     check_host(host, auth)?;
     if parts.headers.contains_key(UPGRADE) {
         let hint = "the API has no WebSockets; events come from GET /v1/events";
         let text = "this change of protocol is not served";
         return Err(refuse(Reason::Form, StatusCode::BAD_REQUEST, Code::Usage, text, hint));
     }
-    check_origin(&parts.headers, transport, auth)?;
-    let logs_in = parts.method == Method::POST && parts.uri.path() == LOGIN;
-    if matches!(transport, Transport::Tcp { .. }) && !logs_in {
-        // Who sends a token means it: a wrong one is refused, session or not.
-        if !has_session || parts.headers.contains_key(AUTHORIZATION) {
-            check_token(&parts.headers, auth)?;
-        }
-    }
-    check_body(&parts.headers)
+    check_origin(&parts.headers, transport, auth)
+}
+
+/// Nobody known asks.
+pub(crate) fn unknown(message: &str) -> Refusal {
+    let hint = "send `Authorization: Bearer <token>`; who runs the node makes one with: ikigai token new --role viewer";
+    refuse(Reason::Token, StatusCode::UNAUTHORIZED, Code::Unauthenticated, message, hint)
 }
 
 /// Whether a browser may be given a page: other sites may lead a person to one, and do nothing else with it.
@@ -188,24 +176,11 @@ fn check_origin(headers: &HeaderMap, transport: Transport, auth: &AuthOptions) -
     if good { Ok(()) } else { Err(refusal("the request comes from another origin")) }
 }
 
-fn check_token(headers: &HeaderMap, auth: &AuthOptions) -> Result<(), Refusal> {
-    let refusal = |message: &str| {
-        let hint = "send `Authorization: Bearer <token>` with the token in the file `token` of the node's state folder";
-        refuse(Reason::Token, StatusCode::UNAUTHORIZED, Code::Unauthenticated, message, hint)
-    };
-    let given = one(headers, AUTHORIZATION).map_err(|()| refusal("the token cannot be read"))?;
-    let given = given.ok_or_else(|| refusal("a token is needed"))?;
-    let token = match given.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token,
-        _ => return Err(refusal("a bearer token is needed")),
-    };
-    match &auth.token {
-        Some(hash) if hash.admits(token) => Ok(()),
-        _ => Err(refusal("the token is not this node's")),
-    }
-}
-
-fn check_body(headers: &HeaderMap) -> Result<(), Refusal> {
+/// Whether a request's body can be read in one way only, and is JSON.
+///
+/// # Errors
+/// A [`Refusal`] that says what is wrong with it.
+pub fn check_body(headers: &HeaderMap) -> Result<(), Refusal> {
     // A body whose length is said up front cannot be read in two ways, by us and by whatever stands before us.
     if headers.contains_key(TRANSFER_ENCODING) {
         let (text, hint) = ("the length of the body is not said", "send `Content-Length`, not in chunks");

@@ -7,11 +7,11 @@
 
 pub mod api;
 pub mod auth;
+pub mod authority;
 pub mod guard;
 pub mod listen;
 pub mod openapi;
 pub mod serve;
-pub mod sessions;
 pub mod site;
 
 mod frames;
@@ -22,6 +22,6 @@ mod routes;
 
 pub use api::{Api, ApiOptions, Front, HostBody, HostService};
 pub use auth::{AuthOptions, TokenHash};
+pub use authority::Authority;
 pub use listen::{ListenError, Listener};
-pub use sessions::Sessions;
 pub use site::{Site, SiteFile};

@@ -40,8 +40,8 @@ pub fn document() -> Value {
             "title": "Ikigai",
             "version": API_VERSION,
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
-            "description": "The API of a node. Over the Unix socket the kernel says who calls; over loopback TCP a \
-                bearer token is needed. Within v1 fields are only added.",
+            "description": "The API of a node. Over the Unix socket the kernel says who calls; over TCP a bearer \
+                token or a session is needed. `x-ikigai-action` is what the node's policy calls an operation. Within v1 fields are only added.",
         },
         "servers": [{ "url": "http://localhost:7420" }],
         "security": [{ "token": [] }],
@@ -117,6 +117,9 @@ impl Schemas {
                 "default": { "$ref": "#/components/responses/Error" },
             },
         });
+        if let Some(action) = operation.action() {
+            item["x-ikigai-action"] = action.name().into();
+        }
         let parameters = operation.parameters(self, path);
         if !parameters.is_empty() {
             item["parameters"] = parameters.into();

@@ -1,6 +1,8 @@
 //! Every path of the API in one table; the router and openapi.json are both made from it.
 
+mod access;
 mod actions;
+mod allow;
 mod events;
 mod extract;
 mod logs;
@@ -17,8 +19,10 @@ use crate::api::Shared;
 use crate::openapi::Operation;
 use crate::reply::Failure;
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post};
 use http::StatusCode;
+use ikigai_access::Action;
 use ikigai_wire::api::{
     CapacityView, Code, Command, Event, EvictRequest, HealthView, InvitationView, InviteRequest, JoinRequest,
     JoinView, LogEntry, LoginLink, LoginRequest, MemberView, MeshView, NodeCommand, NodeView, OpenView,
@@ -26,9 +30,12 @@ use ikigai_wire::api::{
 };
 use std::sync::Arc;
 
+pub(crate) use allow::is_open;
+
 pub(crate) type App = axum::extract::State<Arc<Shared>>;
 
-/// A path, who answers it, and what is said of it.
+/// A path, who answers it, and what is said of it. Each operation says with [`Operation::may`] what it does, and
+/// the policy decides who may do that.
 pub(crate) struct Route {
     pub(crate) path: &'static str,
     pub(crate) handler: MethodRouter<Arc<Shared>>,
@@ -37,10 +44,18 @@ pub(crate) struct Route {
 
 /// The table.
 pub(crate) fn table() -> Vec<Route> {
-    [orchestrator(), tasks(), nodes_and_patches(), enrolment(), streams_and_meta(), sessions()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        orchestrator(),
+        tasks(),
+        nodes_and_patches(),
+        enrolment(),
+        streams_and_meta(),
+        sessions(),
+        access::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn route<const N: usize>(
@@ -53,6 +68,7 @@ fn route<const N: usize>(
 
 fn orchestrator() -> Vec<Route> {
     let schedule = Operation::post("schedule", "Places tasks: the same as submitting them")
+        .may(Action::Submit)
         .body::<SubmitRequest>()
         .keyed()
         .document::<SubmitView>("Submission");
@@ -60,6 +76,7 @@ fn orchestrator() -> Vec<Route> {
         "evict",
         "Takes a task's running attempt, or an agent, off its node and places the task again",
     )
+    .may(Action::Steer)
     .body::<EvictRequest>()
     .keyed()
     .document::<TaskView>("Task");
@@ -67,18 +84,21 @@ fn orchestrator() -> Vec<Route> {
         route(
             "/health",
             get(seed::health),
-            [Operation::get("health", "Whether this node takes work").document::<HealthView>("Health")],
+            [Operation::get("health", "Whether this node takes work")
+                .may(Action::Read)
+                .document::<HealthView>("Health")],
         ),
         route(
             "/capacity",
             get(seed::capacity),
             [Operation::get("capacity", "What this node has, gives and has left")
+                .may(Action::Read)
                 .document::<CapacityView>("Capacity")],
         ),
         route(
             "/pods",
             get(seed::pods),
-            [Operation::get("pods", "Agents that run").list::<PodView>("PodList")],
+            [Operation::get("pods", "Agents that run").may(Action::Read).list::<PodView>("PodList")],
         ),
         route("/schedule", post(seed::schedule), [schedule]),
         route("/evict", post(seed::evict), [evict]),
@@ -87,32 +107,39 @@ fn orchestrator() -> Vec<Route> {
 
 fn tasks() -> Vec<Route> {
     let list = Operation::get("listTasks", "Tasks, by pages")
+        .may(Action::Read)
         .query::<tasks::TaskQuery>()
         .list::<TaskView>("TaskList");
     let submit =
         Operation::post("submitTasks", "Accepts tasks; with `dryRun` answers the plan and changes nothing")
+            .may(Action::Submit)
             .body::<SubmitRequest>()
             .keyed()
             .document::<SubmitView>("Submission");
-    let show = Operation::get("showTask", "A task with its attempts, its patch and why it is where it is");
+    let show = Operation::get("showTask", "A task with its attempts, its patch and why it is where it is")
+        .may(Action::Read);
     vec![
         route("/v1/tasks", get(tasks::list).post(tasks::submit), [list, submit]),
         route("/v1/tasks/{id}", get(tasks::show), [show.document::<TaskView>("Task")]),
         route(
             "/v1/tasks/{id}/diff",
             get(patches::diff),
-            [Operation::get("diffTask", "The newest patch of a task").text("text/x-diff")],
+            [Operation::get("diffTask", "The newest patch of a task").may(Action::Read).text("text/x-diff")],
         ),
         route(
             "/v1/tasks/{id}/open",
             post(actions::open),
             [Operation::post("openTask", "A one-time link to the editor of the task's agent")
+                .may(Action::Open)
                 .document::<OpenView>("EditorLink")],
         ),
         Route {
             path: "/v1/tasks/{id}/{action}",
             handler: post(actions::act),
-            operations: Operation::commands::<Command>("Task", |o| o.keyed().document::<TaskView>("Task")),
+            operations: Operation::commands::<Command>("Task", |o| {
+                let action = actions::does(o.command().unwrap_or_default());
+                o.keyed().may(action).document::<TaskView>("Task")
+            }),
         },
         route(
             "/v1/snapshot",
@@ -121,6 +148,7 @@ fn tasks() -> Vec<Route> {
                 "snapshot",
                 "Nodes and tasks together, and the cursor of the events they include",
             )
+            .may(Action::Read)
             .query::<tasks::TaskQuery>()
             .document::<Snapshot>("Snapshot")],
         ),
@@ -132,27 +160,32 @@ fn nodes_and_patches() -> Vec<Route> {
         route(
             "/v1/nodes",
             get(nodes::list),
-            [Operation::get("listNodes", "Every node").list::<NodeView>("NodeList")],
+            [Operation::get("listNodes", "Every node").may(Action::Read).list::<NodeView>("NodeList")],
         ),
         route(
             "/v1/nodes/{id}",
             get(nodes::show).delete(mesh::remove),
             [
                 Operation::get("showNode", "A node, by its name or the beginning of its id")
+                    .may(Action::Read)
                     .document::<NodeView>("Node"),
                 Operation::delete("removeNode", "Takes a node out of the mesh for good")
+                    .may(Action::Enrol)
                     .document::<MemberView>("Member"),
             ],
         ),
         Route {
             path: "/v1/nodes/{id}/{action}",
             handler: post(nodes::steer),
-            operations: Operation::commands::<NodeCommand>("Node", |o| o.document::<NodeView>("Node")),
+            operations: Operation::commands::<NodeCommand>("Node", |o| {
+                o.may(Action::Operate).document::<NodeView>("Node")
+            }),
         },
         route(
             "/v1/patches",
             get(patches::list),
             [Operation::get("listPatches", "The newest patch of each task that has one")
+                .may(Action::Read)
                 .query::<tasks::TaskQuery>()
                 .list::<PatchItem>("PatchList")],
         ),
@@ -165,12 +198,15 @@ fn enrolment() -> Vec<Route> {
         route(
             "/v1/mesh",
             get(mesh::show),
-            [Operation::get("showMesh", "The mesh and who is in it").document::<MeshView>("Mesh")],
+            [Operation::get("showMesh", "The mesh and who is in it")
+                .may(Action::Read)
+                .document::<MeshView>("Mesh")],
         ),
         route(
             "/v1/mesh/join",
             post(mesh::join),
             [Operation::post("joinMesh", "Takes this node into the mesh of an invitation")
+                .may(Action::Enrol)
                 .body::<JoinRequest>()
                 .document::<JoinView>("Joined")],
         ),
@@ -179,8 +215,10 @@ fn enrolment() -> Vec<Route> {
             get(mesh::invitations).post(mesh::invite),
             [
                 Operation::get("listInvitations", "Invitations this node made, the newest first")
+                    .may(Action::Enrol)
                     .list::<InvitationView>("InvitationList"),
                 Operation::post("invite", invite)
+                    .may(Action::Enrol)
                     .body::<InviteRequest>()
                     .document::<InvitationView>("Invitation"),
             ],
@@ -189,6 +227,7 @@ fn enrolment() -> Vec<Route> {
             "/v1/invitations/{id}",
             delete(mesh::revoke),
             [Operation::delete("revokeInvitation", "Takes back an invitation that nobody used")
+                .may(Action::Enrol)
                 .document::<InvitationView>("Invitation")],
         ),
     ]
@@ -204,6 +243,7 @@ fn streams_and_meta() -> Vec<Route> {
             "/v1/tasks/{id}/attempts/{n}/logs",
             get(logs::logs),
             [Operation::get("logs", logs)
+                .may(Action::Read)
                 .query::<logs::LogQuery>()
                 .stream::<LogEntry>(&["application/x-ndjson", "text/event-stream"])],
         ),
@@ -211,24 +251,26 @@ fn streams_and_meta() -> Vec<Route> {
             "/v1/events",
             get(events::events),
             [Operation::get("events", events)
+                .may(Action::Read)
                 .query::<events::EventQuery>()
                 .stream::<Event>(&["text/event-stream"])],
         ),
         route(
             "/metrics",
             get(meta::metrics),
-            [Operation::get("metrics", "Counters for Prometheus").text("text/plain")],
+            [Operation::get("metrics", "Counters for Prometheus").may(Action::Read).text("text/plain")],
         ),
         route(
             "/openapi.json",
             get(meta::openapi),
-            [Operation::get("openapi", "This document").text("application/json")],
+            [Operation::get("openapi", "This document").may(Action::Read).text("application/json")],
         ),
     ]
 }
 
 fn sessions() -> Vec<Route> {
-    let link = Operation::post("createLoginLink", "A one-time link that opens the dashboard in a browser");
+    let link = Operation::post("createLoginLink", "A one-time link that opens the dashboard in a browser")
+        .may(Action::Identify);
     let open = "Makes a link's code a session: a cookie and a key, each of them half of it. Needs no token";
     vec![
         route("/v1/session/links", post(session::link), [link.document::<LoginLink>("LoginLink")]),
@@ -237,8 +279,10 @@ fn sessions() -> Vec<Route> {
             get(session::show).post(session::open),
             [
                 Operation::get("showSession", "The session of this request")
+                    .may(Action::Identify)
                     .document::<SessionView>("Session"),
                 Operation::post("openSession", open)
+                    .may(Action::LogIn)
                     .body::<LoginRequest>()
                     .document::<SessionView>("Session"),
             ],
@@ -246,13 +290,18 @@ fn sessions() -> Vec<Route> {
         route(
             "/v1/session/end",
             post(session::end),
-            [Operation::post("endSession", "Logs out").document::<SessionView>("Session")],
+            [Operation::post("endSession", "Logs out")
+                .may(Action::Identify)
+                .document::<SessionView>("Session")],
         ),
     ]
 }
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    let router = table().into_iter().fold(Router::new(), |router, r| router.route(r.path, r.handler));
+    let router = table().into_iter().fold(Router::new(), |router, r| {
+        let before = from_fn_with_state((shared.clone(), allow::rules(&r)), allow::allow);
+        router.route(r.path, r.handler.route_layer(before))
+    });
     router.fallback(unknown).method_not_allowed_fallback(wrong_method).with_state(shared)
 }
 

@@ -3,14 +3,16 @@
 use crate::api::Port;
 use crate::guard::{self, MAX_BODY, MAX_HEAD, MAX_HEADERS, Refusal, Transport};
 use crate::reply::{REQUEST_ID, finish};
-use crate::{Api, HostBody, Listener, site};
+use crate::{Api, HostBody, Listener, routes, site};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::Request;
+use http::request::Parts;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use ikigai_access::Principal;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -154,19 +156,32 @@ impl Api {
             Transport::Unix => 0,
             Transport::Tcp { port } => port,
         };
-        let has_session = self.shared.front.sessions.admits(&parts.headers, port).is_some();
-        if let Err(refusal) = guard::check(&parts, &host, transport, auth, has_session) {
-            return self.refuse(refusal, &id);
-        }
+        let who = match self.who(&parts, &host, transport) {
+            Ok(who) => who,
+            Err(refusal) => return self.refuse(refusal, &id),
+        };
         let mut request = Request::from_parts(parts, Body::new(Limited::new(body, MAX_BODY)));
         request.headers_mut().remove(REQUEST_ID);
         request.extensions_mut().insert(Port(port));
+        request.extensions_mut().insert(who);
         let response = match self.router.clone().call(request).await {
             Ok(response) => response,
             Err(never) => match never {},
         };
         tracing::debug!(request = %id, status = response.status().as_u16(), "answered");
         boxed(finish(response, &id))
+    }
+
+    /// Who a request is of that may reach a handler. What the policy lets them do, each route asks.
+    fn who(&self, parts: &Parts, host: &str, transport: Transport) -> Result<Principal, Refusal> {
+        let auth = &self.shared.options.auth;
+        guard::check(parts, host, transport, auth)?;
+        let who = self.shared.front.authority.who(&parts.headers, transport, auth)?;
+        if who == Principal::Nobody && !routes::is_open(&parts.method, parts.uri.path()) {
+            return Err(guard::unknown("a token is needed"));
+        }
+        guard::check_body(&parts.headers)?;
+        Ok(who)
     }
 
     fn refuse(&self, refusal: Refusal, id: &str) -> Response<HostBody> {

@@ -4,6 +4,8 @@
 #[path = "api/served.rs"]
 mod served;
 
+#[path = "api/access.rs"]
+mod access;
 #[path = "api/calls.rs"]
 mod calls;
 #[path = "api/front.rs"]

@@ -24,12 +24,18 @@ pub struct LoginRequest {
 }
 
 /// A browser's session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SessionView {
     /// It ends then.
     pub expires_at: Timestamp,
+    /// Whose it is.
+    pub user: String,
+    /// The user's role: `viewer`, `operator`, `reviewer`, `admin`.
+    pub role: String,
+    /// What the policy lets it do to this node, by the policy's names.
+    pub may: Vec<String>,
     /// The half of the session that the page keeps, sent as `X-Ikigai-Key`; said once, at log-in. The other half
     /// is a cookie that the page cannot read.
     #[serde(default, skip_serializing_if = "Option::is_none")]

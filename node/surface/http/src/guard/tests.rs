@@ -1,8 +1,9 @@
 //! Requests a browser, a rebinding name or a smuggler would send, and what the guard says.
 
 use super::*;
-use crate::TokenHash;
+use crate::{Authority, TokenHash};
 use http::Request;
+use ikigai_access::Principal;
 
 const TCP: Transport = Transport::Tcp { port: 7420 };
 
@@ -17,7 +18,11 @@ fn verdict(transport: Transport, uri: &str, headers: &[(&str, &str)]) -> Result<
     }
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let host = host(&parts, transport).map_err(|r| r.reason)?;
-    check(&parts, &host, transport, &auth(), false).map_err(|r| r.reason)
+    check(&parts, &host, transport, &auth()).map_err(|r| r.reason)?;
+    match Authority::default().who(&parts.headers, transport, &auth()).map_err(|r| r.reason)? {
+        Principal::Nobody => Err(Reason::Token),
+        _ => check_body(&parts.headers).map_err(|r| r.reason),
+    }
 }
 
 /// Good headers with `extra` added; a header that `extra` names replaces the good one.

@@ -1,6 +1,7 @@
 //! What is said of one method of one path.
 
 use super::Schemas;
+use ikigai_access::Action;
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
@@ -13,7 +14,9 @@ pub(crate) struct Operation {
     id: String,
     summary: String,
     /// Stands for `{action}` in the path.
-    action: Option<String>,
+    command: Option<String>,
+    /// What it does, for the policy. Without one nobody may, and a test fails.
+    action: Option<Action>,
     query: Option<Schema>,
     body: Option<Schema>,
     keyed: bool,
@@ -44,21 +47,31 @@ impl Operation {
 
     fn new(method: &'static str, id: &str, summary: &str) -> Self {
         let (id, summary, answer) = (id.to_owned(), summary.to_owned(), Answer::Text("text/plain"));
-        Self { method, id, summary, action: None, query: None, body: None, keyed: false, answer }
+        Self {
+            method,
+            id,
+            summary,
+            command: None,
+            action: None,
+            query: None,
+            body: None,
+            keyed: false,
+            answer,
+        }
     }
 
     /// One operation per variant of `C`: its `kind` is the action, its other fields are the body.
     pub(crate) fn commands<C: JsonSchema>(noun: &str, finish: impl Fn(Self) -> Self) -> Vec<Self> {
         let all = Schemas::new().taken::<C>();
         let variants = all["oneOf"].as_array().cloned().unwrap_or_default();
-        variants.into_iter().map(|v| finish(Self::command(noun, v))).collect()
+        variants.into_iter().map(|v| finish(Self::of_command(noun, v))).collect()
     }
 
-    fn command(noun: &str, mut variant: Value) -> Self {
+    fn of_command(noun: &str, mut variant: Value) -> Self {
         let action = variant["properties"]["kind"]["const"].as_str().unwrap_or_default().to_owned();
         let summary = variant["description"].as_str().unwrap_or_default().trim_end_matches('.').to_owned();
         let mut operation = Self::post(&format!("{action}{noun}"), &summary);
-        operation.action = Some(action);
+        operation.command = Some(action);
         let fields = variant["properties"].as_object_mut().map(|fields| {
             fields.remove("kind");
             std::mem::take(fields)
@@ -73,6 +86,12 @@ impl Operation {
             Box::new(move |_: &mut Schemas| body.clone()) as Schema
         });
         operation
+    }
+
+    /// What it does, as the policy names it.
+    pub(crate) fn may(mut self, action: Action) -> Self {
+        self.action = Some(action);
+        self
     }
 
     pub(crate) fn query<T: JsonSchema + 'static>(mut self) -> Self {
@@ -111,7 +130,15 @@ impl Operation {
         Self { answer, ..self }
     }
 
-    pub(super) fn method(&self) -> &'static str {
+    pub(crate) fn action(&self) -> Option<Action> {
+        self.action
+    }
+
+    pub(crate) fn command(&self) -> Option<&str> {
+        self.command.as_deref()
+    }
+
+    pub(crate) fn method(&self) -> &'static str {
         self.method
     }
 
@@ -128,7 +155,7 @@ impl Operation {
     }
 
     pub(super) fn path(&self, pattern: &str) -> String {
-        self.action.as_ref().map_or_else(|| pattern.to_owned(), |action| pattern.replace("{action}", action))
+        self.command.as_ref().map_or_else(|| pattern.to_owned(), |action| pattern.replace("{action}", action))
     }
 
     pub(super) fn request(&self, schemas: &mut Schemas) -> Option<Value> {

@@ -6,6 +6,7 @@ use crate::reply::{Failure, Reply, document, json, json_response};
 use axum::body::Body;
 use axum::extract::State;
 use http::{HeaderMap, StatusCode};
+use ikigai_access::Action;
 use ikigai_types::TaskId;
 use ikigai_wire::api::{Command, Document};
 use serde::Serialize;
@@ -32,6 +33,15 @@ pub(super) async fn act(
 pub(super) async fn open(State(app): App, Names(id): Names<String>) -> Reply {
     let task: TaskId = app.handle.task(&id).await?.id;
     document("EditorLink", app.handle.open(&task).await?)
+}
+
+/// What a command does, for the policy.
+pub(super) fn does(command: &str) -> Action {
+    match command {
+        "accept" | "reject" => Action::Decide,
+        "comment" => Action::Comment,
+        _ => Action::Steer,
+    }
 }
 
 /// `action` of the path and `fields` of the body as one command; a field it does not have is refused.

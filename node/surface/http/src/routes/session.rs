@@ -2,64 +2,87 @@
 
 use super::App;
 use super::extract::{parse, read};
-use crate::api::Port;
+use crate::api::{Port, Shared};
+use crate::authority::{NotMade, cookie_name, now};
 use crate::reply::{Failure, Reply, document};
-use crate::sessions::cookie_name;
 use crate::site::nowhere;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use http::HeaderMap;
-use http::header::{HeaderValue, SET_COOKIE};
-use ikigai_ports::PortError;
+use http::header::{HeaderValue, SET_COOKIE, USER_AGENT};
+use ikigai_access::{Action, Kind, Pass, Principal, Resource, Via, Wrong};
+use ikigai_types::Timestamp;
 use ikigai_wire::api::{Code, LoginLink, LoginRequest, Problem, SessionView};
 
-pub(super) async fn link(State(app): App) -> Reply {
-    let address = app.listens_on().ok_or_else(nowhere)?;
-    if app.front.site.is_none() {
-        return Err(nowhere());
-    }
-    let (code, expires_at) = app.front.sessions.code();
-    document("LoginLink", LoginLink { url: format!("http://{address}/login#{code}"), expires_at })
+pub(super) async fn link(State(app): App, Extension(who): Extension<Principal>) -> Reply {
+    let page = login_page(&app)?;
+    let (code, expires_at) = app.front.authority.code(&who).map_err(refused)?;
+    document("LoginLink", LoginLink { url: format!("{page}#{code}"), expires_at })
 }
 
-pub(super) async fn open(State(app): App, Extension(Port(port)): Extension<Port>, body: Body) -> Reply {
+/// Where a browser comes in.
+pub(super) fn login_page(app: &Shared) -> Result<String, Failure> {
+    let address = app.listens_on().ok_or_else(nowhere)?;
+    app.front.site.as_ref().map(|_| format!("http://{address}/login")).ok_or_else(nowhere)
+}
+
+pub(super) async fn open(
+    State(app): App,
+    Extension(Port(port)): Extension<Port>,
+    headers: HeaderMap,
+    body: Body,
+) -> Reply {
     let request: LoginRequest = parse(&read(body).await?)?;
-    let opened = app.front.sessions.open(&request.code).await.map_err(not_kept)?;
-    let refused = || {
+    let browser = headers.get(USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let opened = app.front.authority.open(&request.code, browser).await.map_err(not_made)?;
+    let stale = || {
         let text = "this link was used, or is older than five minutes";
         Problem::new(Code::Unauthenticated, text, "run: ikigai open")
     };
-    let opened = opened.ok_or_else(refused)?;
+    let opened = opened.ok_or_else(stale)?;
     let name = cookie_name(port);
-    let seconds = opened.until.since(crate::sessions::now()).as_secs();
+    let seconds = opened.pass.until.since(now()).as_secs();
     let cookie = format!("{name}={}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}", opened.cookie);
-    let mut response = document("Session", SessionView { expires_at: opened.until, key: Some(opened.key) })?;
+    let who = app.front.authority.holder(&opened.pass);
+    let view = view(&app, &who, opened.pass.until);
+    let mut response = document("Session", SessionView { key: Some(opened.key), ..view })?;
     set(&mut response, &cookie);
     Ok(response)
 }
 
-pub(super) async fn show(
-    State(app): App,
-    Extension(Port(port)): Extension<Port>,
-    headers: HeaderMap,
-) -> Reply {
-    let none = || Failure::not_found("this request has no session", "run: ikigai open");
-    let expires_at = app.front.sessions.admits(&headers, port).ok_or_else(none)?;
-    document("Session", SessionView { expires_at, key: None })
+pub(super) async fn show(State(app): App, Extension(who): Extension<Principal>) -> Reply {
+    let pass = session(&app, &who)?;
+    document("Session", view(&app, &who, pass.until))
 }
 
 pub(super) async fn end(
     State(app): App,
     Extension(Port(port)): Extension<Port>,
-    headers: HeaderMap,
+    Extension(who): Extension<Principal>,
 ) -> Reply {
-    let none = || Failure::not_found("this request has no session", "run: ikigai open");
-    let expires_at = app.front.sessions.admits(&headers, port).ok_or_else(none)?;
-    app.front.sessions.close(&headers, port).await.map_err(not_kept)?;
-    let mut response = document("Session", SessionView { expires_at, key: None })?;
+    let pass = session(&app, &who)?;
+    let view = view(&app, &who, pass.until);
+    app.front.authority.revoke(Kind::Session, &pass.id).await.map_err(not_made)?;
+    let mut response = document("Session", view)?;
     set(&mut response, &format!("{}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0", cookie_name(port)));
     Ok(response)
+}
+
+/// The session a request came with.
+fn session(app: &Shared, who: &Principal) -> Result<Pass, Failure> {
+    let none = || Failure::not_found("this request has no session", "run: ikigai open");
+    match who {
+        Principal::User { via: Via::Session(id), .. } => app.front.authority.pass(id).ok_or_else(none),
+        _ => Err(none()),
+    }
+}
+
+fn view(app: &Shared, who: &Principal, expires_at: Timestamp) -> SessionView {
+    let Principal::User { name, role, .. } = who else { return SessionView::default() };
+    let may = Action::ALL.into_iter().filter(|a| app.front.authority.allows(who, *a, &Resource::Node));
+    let may = may.map(|a| a.name().to_owned()).collect();
+    SessionView { expires_at, user: name.clone(), role: role.to_string(), may, key: None }
 }
 
 fn set(response: &mut axum::response::Response, cookie: &str) {
@@ -67,6 +90,27 @@ fn set(response: &mut axum::response::Response, cookie: &str) {
     response.headers_mut().insert(SET_COOKIE, cookie);
 }
 
-fn not_kept(error: PortError) -> Failure {
-    Problem::new(Code::Failed, format!("the session cannot be stored: {error}"), "run: ikigai doctor").into()
+/// Why users, tokens and sessions stay as they are.
+pub(super) fn not_made(error: NotMade) -> Failure {
+    match error {
+        NotMade::Wrong(wrong) => refused(wrong),
+        NotMade::Store(e) => {
+            Problem::new(Code::Failed, format!("it cannot be stored: {e}"), "run: ikigai doctor").into()
+        }
+    }
+}
+
+pub(super) fn refused(wrong: Wrong) -> Failure {
+    let (code, hint) = match &wrong {
+        Wrong::Name => (Code::Usage, "choose another name"),
+        Wrong::Life => (Code::Usage, "say how long with --for, such as 7d"),
+        Wrong::Taken(_) | Wrong::Identity(_) => (Code::Conflict, "run: ikigai user ls"),
+        Wrong::Unknown(_) => (Code::NotFound, "run: ikigai user ls"),
+        Wrong::Owner => (Code::Denied, "give people users of their own: ikigai user add"),
+        Wrong::NoPass(_) => {
+            (Code::NotFound, "list them with `ls`; the beginning of an id, four digits or more, will do")
+        }
+        Wrong::Full(_) => (Code::Denied, "take some back that nobody needs"),
+    };
+    Problem::new(code, wrong.to_string(), hint).into()
 }

@@ -1,7 +1,8 @@
 //! What a browser gets: pages for everybody, data for who came in by a link, and nothing for another page.
 
 use crate::served::{Served, TOKEN, request};
-use ikigai_http::{Front, Sessions, Site, SiteFile};
+use ikigai_access::Policy;
+use ikigai_http::{Authority, Front, Site, SiteFile};
 use ikigai_memory::MemoryStore;
 use std::sync::Arc;
 
@@ -20,8 +21,12 @@ impl Site for OnePage {
     }
 }
 
-async fn served(sessions: Sessions) -> Served {
-    Served::fronted(None, Front { site: Some(Arc::new(OnePage)), sessions, ..Front::default() }).await
+async fn served(authority: Authority) -> Served {
+    Served::fronted(
+        None,
+        Front { site: Some(Arc::new(OnePage)), authority: Arc::new(authority), ..Front::default() },
+    )
+    .await
 }
 
 /// The headers of a browser that came in.
@@ -65,7 +70,7 @@ async fn status(served: &Served, method: &str, path: &str, headers: &str) -> u16
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_are_for_everybody_and_hold_to_their_policy() {
-    let served = served(Sessions::default()).await;
+    let served = served(Authority::default()).await;
     let page = served.raw(&request("GET", "/", "", "")).await;
     assert_eq!((page.status, &*page.body), (200, "<title>x</title>"), "{page:?}");
     assert_eq!(page.header("content-security-policy"), Some("default-src 'none'"));
@@ -90,7 +95,7 @@ async fn pages_are_for_everybody_and_hold_to_their_policy() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_opens_once_and_both_halves_are_needed() {
-    let served = served(Sessions::default()).await;
+    let served = served(Authority::default()).await;
     let code = code(&served).await;
     let open = |code: &str| {
         request(
@@ -119,7 +124,7 @@ async fn a_link_opens_once_and_both_halves_are_needed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_page_cannot_use_a_session() {
-    let served = served(Sessions::default()).await;
+    let served = served(Authority::default()).await;
     let session = come_in(&served).await;
     let act = |headers: &str| {
         request("POST", "/v1/tasks/T003/pause", &format!("{}{headers}", session.headers()), "{}")
@@ -144,7 +149,7 @@ async fn another_page_cannot_use_a_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_logged_out_is_out() {
-    let served = served(Sessions::default()).await;
+    let served = served(Authority::default()).await;
     let session = come_in(&served).await;
     let shown = served.raw(&request("GET", "/v1/session", &session.headers(), "")).await;
     assert_eq!((shown.status, shown.json()["key"].is_null()), (200, true), "{shown:?}");
@@ -156,22 +161,29 @@ async fn who_logged_out_is_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_outlives_the_node_and_ends_when_it_was_ended() {
     let store = Arc::new(MemoryStore::new());
-    let sessions = || Sessions::kept_in(store.clone());
-    let hash = |n: u64| [b"session/".to_vec(), vec![n as u8; 32]].concat();
+    let kept = || Authority::kept_in(store.clone(), Policy::standard());
+    let hash = |n: u8| [b"session/".to_vec(), vec![n; 32]].concat();
     let old = ikigai_ports::store::Batch::default().put(hash(1), 1_u64.to_be_bytes()).put(hash(2), b"x");
     ikigai_ports::Store::commit(&*store, old).await.unwrap();
-    let first = served(sessions().await.unwrap()).await;
-    let (kept, ended) = (come_in(&first).await, come_in(&first).await);
+    let first = served(kept().await.unwrap()).await;
+    let (kept_session, ended) = (come_in(&first).await, come_in(&first).await);
     assert_eq!(status(&first, "POST", "/v1/session/end", &ended.headers()).await, 200);
     let port = first.address.port().to_string();
     drop(first);
 
-    let second = served(sessions().await.unwrap()).await;
+    let second = served(kept().await.unwrap()).await;
     let now = |s: &Session| s.headers().replace(&port, &second.address.port().to_string());
-    assert_eq!(status(&second, "GET", "/v1/tasks", &now(&kept)).await, 200);
+    assert_eq!(status(&second, "GET", "/v1/tasks", &now(&kept_session)).await, 200);
     assert_eq!(status(&second, "GET", "/v1/tasks", &now(&ended)).await, 401);
     let stored = ikigai_ports::Store::scan(&*store, b"session/", b"session/", 9).await.unwrap();
-    assert_eq!(stored.len(), 1, "what is too old or cannot be read is removed");
+    assert_eq!(stored.len(), 0, "sessions from before there were users are removed");
+    let stored = ikigai_ports::Store::scan(&*store, b"access/pass/", b"access/pass/", 9).await.unwrap();
+    assert_eq!(stored.len(), 1);
+    let text = String::from_utf8_lossy(&stored[0].1.value).into_owned();
+    assert!(
+        !text.contains(&kept_session.key) && !text.contains(kept_session.cookie.split_once('=').unwrap().1),
+        "{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

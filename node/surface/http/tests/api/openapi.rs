@@ -34,7 +34,8 @@ async fn every_operation_is_served() {
             }
             let real = path
                 .replace("{id}", if path.contains("nodes") { "laptop" } else { "T003" })
-                .replace("{n}", "1");
+                .replace("{n}", "1")
+                .replace("{name}", "ana");
             let answer = served.local(&method.to_uppercase(), &real, "").await;
             assert_ne!(answer.status, 405, "{method} {real}");
             assert!(
@@ -90,6 +91,23 @@ async fn what_is_served_is_as_the_document_says() {
     let schema = &document["components"]["responses"]["Error"]["content"]["application/json"]["schema"];
     check(&document, schema, &error.json(), "", &mut faults);
     assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn every_operation_says_what_it_does_for_the_policy() {
+    let document = ikigai_http::openapi::document();
+    let known = ikigai_access::Action::ALL.map(ikigai_access::Action::name);
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let action = operation["x-ikigai-action"].as_str();
+            let action =
+                action.unwrap_or_else(|| panic!("{method} {path} declares no action: add .may(Action::…)"));
+            assert!(known.contains(&action), "{method} {path}: {action}");
+            // Whoever may only look changes nothing.
+            let reads = ["read", "read-shared"].contains(&action);
+            assert!(!reads || method == "get", "{method} {path} is called {action}");
+        }
+    }
 }
 
 /// One style in all documents: camelCase, and a quantity has its unit in its name.

@@ -367,6 +367,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Browser sessions that last */
+        get: operations["listSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a session */
+        delete: operations["endSessionOf"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/snapshot": {
         parameters: {
             query?: never;
@@ -617,6 +651,94 @@ export interface paths {
         put?: never;
         /** End it for good */
         post: operations["stopTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tokens that work */
+        get: operations["listTokens"];
+        put?: never;
+        /** A new token; what its holder sends is in this answer and nowhere else */
+        post: operations["createToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a token back */
+        delete: operations["revokeToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Users of this node */
+        get: operations["listUsers"];
+        put?: never;
+        /** Adds a user */
+        post: operations["addUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes a user */
+        post: operations["setUser"];
+        /** Removes a user and everything that lets it in */
+        delete: operations["removeUser"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{name}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A one-time link that opens the dashboard as this user */
+        post: operations["createUserLink"];
         delete?: never;
         options?: never;
         head?: never;
@@ -948,6 +1070,29 @@ export interface components {
             /** @description One-time link for a browser. */
             url: string;
         };
+        /** @description Something that lets its holder in: a token, a session, a share link. */
+        PassView: {
+            /** @description When it was made. */
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description It works until then. */
+            expiresAt: components["schemas"]["Timestamp"];
+            /** @description Its id, to take it back by. */
+            id: string;
+            /** @description What it is for; of a session, the browser. */
+            name: string;
+            /** @description What its holder may be at most. */
+            role: string;
+            /** @description The one task it shows. */
+            task?: components["schemas"]["TaskId"] | null;
+            /** @description What its holder sends; in the answer that made it and nowhere else. */
+            token?: string | null;
+            /** @description `token`, `session`, `share`. */
+            type: string;
+            /** @description The link for a browser; in the answer that made it and nowhere else. */
+            url?: string | null;
+            /** @description Whose it is. */
+            user: string;
+        };
         /** @description What the forge calls a patch. */
         PatchId: string;
         /** @description A patch beside the task it is for. */
@@ -1139,6 +1284,12 @@ export interface components {
              *     is a cookie that the page cannot read.
              */
             key?: string | null;
+            /** @description What the policy lets it do to this node, by the policy's names. */
+            may: string[];
+            /** @description The user's role: `viewer`, `operator`, `reviewer`, `admin`. */
+            role: string;
+            /** @description Whose it is. */
+            user: string;
         };
         /** @description Nodes and tasks together. */
         Snapshot: {
@@ -1238,6 +1389,19 @@ export interface components {
              * @default 0
              */
             outputTokens: number;
+        };
+        /** @description A user. */
+        UserView: {
+            /** @description When it was added. */
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description The Linux user it is over the Unix socket. */
+            linux?: string | null;
+            /** @description Its name. */
+            name: string;
+            /** @description `viewer`, `operator`, `reviewer`, `admin`. */
+            role: string;
+            /** @description What the identity provider calls it. */
+            subject?: string | null;
         };
         /** @description Why a task is where it is. */
         WhyView: {
@@ -2077,16 +2241,16 @@ export interface operations {
     listPatches: {
         parameters: {
             query?: {
-                /** @description `next` of the page before. */
-                cursor?: string | null;
-                /** @description Only of this feature (`001-shop`). */
-                feature?: string | null;
-                /** @description Items of a page, at most 1000. */
-                limit?: number | null;
                 /** @description Only of this project checkout (an absolute path). */
                 project?: string | null;
+                /** @description Only of this feature (`001-shop`). */
+                feature?: string | null;
                 /** @description Only in these states, commas between them. */
                 state?: string | null;
+                /** @description Items of a page, at most 1000. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
             };
             header?: never;
             path?: never;
@@ -2228,19 +2392,76 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    listSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        items: components["schemas"]["PassView"][];
+                        /** @constant */
+                        kind: "SessionList";
+                        /** @description Pass as `cursor` for the next page; absent at the end. */
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    endSessionOf: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "Session";
+                    } & components["schemas"]["PassView"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     snapshot: {
         parameters: {
             query?: {
-                /** @description `next` of the page before. */
-                cursor?: string | null;
-                /** @description Only of this feature (`001-shop`). */
-                feature?: string | null;
-                /** @description Items of a page, at most 1000. */
-                limit?: number | null;
                 /** @description Only of this project checkout (an absolute path). */
                 project?: string | null;
+                /** @description Only of this feature (`001-shop`). */
+                feature?: string | null;
                 /** @description Only in these states, commas between them. */
                 state?: string | null;
+                /** @description Items of a page, at most 1000. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
             };
             header?: never;
             path?: never;
@@ -2268,16 +2489,16 @@ export interface operations {
     listTasks: {
         parameters: {
             query?: {
-                /** @description `next` of the page before. */
-                cursor?: string | null;
-                /** @description Only of this feature (`001-shop`). */
-                feature?: string | null;
-                /** @description Items of a page, at most 1000. */
-                limit?: number | null;
                 /** @description Only of this project checkout (an absolute path). */
                 project?: string | null;
+                /** @description Only of this feature (`001-shop`). */
+                feature?: string | null;
                 /** @description Only in these states, commas between them. */
                 state?: string | null;
+                /** @description Items of a page, at most 1000. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
             };
             header?: never;
             path?: never;
@@ -2668,10 +2889,10 @@ export interface operations {
     logs: {
         parameters: {
             query?: {
-                /** @description Go on until the attempt has ended and its last line was sent. */
-                follow?: boolean;
                 /** @description First number wanted; 1 is the first line. */
                 from?: number | null;
+                /** @description Go on until the attempt has ended and its last line was sent. */
+                follow?: boolean;
             };
             header?: never;
             path: {
@@ -2991,6 +3212,299 @@ export interface operations {
                         /** @constant */
                         kind: "Task";
                     } & components["schemas"]["TaskView"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        items: components["schemas"]["PassView"][];
+                        /** @constant */
+                        kind: "TokenList";
+                        /** @description Pass as `cursor` for the next page; absent at the end. */
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    createToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description What it is for.
+                     * @default
+                     */
+                    name?: string;
+                    /**
+                     * @description What its holder may be at most: `viewer`, `operator`, `reviewer`, `admin`.
+                     * @default
+                     */
+                    role?: string;
+                    /**
+                     * Format: uint64
+                     * @description Seconds it works: a week when absent, at most a year.
+                     * @default null
+                     */
+                    ttlSeconds?: number | null;
+                    /**
+                     * @description Whose it is; whoever asks when absent.
+                     * @default null
+                     */
+                    user?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "Token";
+                    } & components["schemas"]["PassView"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    revokeToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "Token";
+                    } & components["schemas"]["PassView"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listUsers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        items: components["schemas"]["UserView"][];
+                        /** @constant */
+                        kind: "UserList";
+                        /** @description Pass as `cursor` for the next page; absent at the end. */
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    addUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The Linux user it is over the Unix socket.
+                     * @default null
+                     */
+                    linux?: string | null;
+                    /**
+                     * @description Its name: lower-case letters, digits and `.-_@`.
+                     * @default
+                     */
+                    name?: string;
+                    /**
+                     * @description `viewer`, `operator`, `reviewer`, `admin`.
+                     * @default
+                     */
+                    role?: string;
+                    /**
+                     * @description What the identity provider calls it.
+                     * @default null
+                     */
+                    subject?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "User";
+                    } & components["schemas"]["UserView"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    setUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Its Linux user; an empty text: none.
+                     * @default null
+                     */
+                    linux?: string | null;
+                    /**
+                     * @description Its role from now on.
+                     * @default null
+                     */
+                    role?: string | null;
+                    /**
+                     * @description What the identity provider calls it; an empty text: nothing.
+                     * @default null
+                     */
+                    subject?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "User";
+                    } & components["schemas"]["UserView"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    removeUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "User";
+                    } & components["schemas"]["UserView"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    createUserLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "LoginLink";
+                    } & components["schemas"]["LoginLink"];
                 };
             };
             default: components["responses"]["Error"];

@@ -1,0 +1,132 @@
+//! Before a handler: what its operation does, and whether the policy lets the caller do that.
+
+use super::Route;
+use crate::api::Shared;
+use crate::reply::Failure;
+use axum::body::Body;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use futures::StreamExt;
+use http::Method;
+use ikigai_access::{Action, Principal, Resource, Role};
+use ikigai_wire::api::{Code, Problem};
+use std::sync::{Arc, LazyLock};
+
+/// What one operation does, for who stands before it.
+#[derive(Debug, Clone)]
+pub(super) struct Rule {
+    method: Method,
+    /// Stands for `{action}` in the path.
+    command: Option<String>,
+    /// `None` is a mistake that a test finds; nobody gets past it.
+    action: Option<Action>,
+    /// It names a task in its path.
+    of_task: bool,
+}
+
+/// What stands before one route.
+pub(super) type Rules = Arc<[Rule]>;
+
+pub(super) fn rules(route: &Route) -> Rules {
+    let of_task = route.path.starts_with("/v1/tasks/{id}");
+    let rule = |o: &crate::openapi::Operation| Rule {
+        method: o.method().to_ascii_uppercase().parse().unwrap_or(Method::GET),
+        command: o.command().map(ToOwned::to_owned),
+        action: o.action(),
+        of_task,
+    };
+    route.operations.iter().map(rule).collect()
+}
+
+/// Whether a request may come without showing anything, because what it shows is in its body.
+pub(crate) fn is_open(method: &Method, path: &str) -> bool {
+    static OPEN: LazyLock<Vec<(String, &str)>> = LazyLock::new(|| {
+        let table = super::table();
+        let of = table.iter().flat_map(|r| r.operations.iter().map(move |o| (o, r.path)));
+        let open = of.filter(|(o, _)| o.action() == Some(Action::LogIn));
+        open.map(|(o, path)| (o.method().to_ascii_uppercase(), path)).collect()
+    });
+    OPEN.iter().any(|(m, p)| m == method.as_str() && *p == path)
+}
+
+/// Lets a request through to its handler, or not.
+pub(super) async fn allow(
+    State((app, rules)): State<(Arc<Shared>, Rules)>,
+    params: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    let unreadable =
+        |_| Failure::usage("the path is not as documented: it is no UTF-8", "see GET /openapi.json");
+    let params = params.map_err(unreadable)?;
+    let who = request.extensions().get::<Principal>().cloned().unwrap_or(Principal::Nobody);
+    let param = |name: &str| params.iter().find(|(n, _)| *n == name).map(|(_, value)| value.to_owned());
+    let Some(rule) = find(&rules, request.method(), param("action").as_deref()) else {
+        return Err(Failure::usage("there is no such action", "see GET /openapi.json"));
+    };
+    let Some(action) = rule.action else {
+        return Err(Problem::plain(Code::Denied, "nobody may do this: it declares no action").into());
+    };
+    let resource = resource(&app, rule, &who, param("id")).await;
+    if !app.front.authority.allows(&who, action, &resource) {
+        return Err(denied(&app, &who, action, &resource));
+    }
+    let response = next.run(request).await;
+    Ok(bounded(&app, &who, response))
+}
+
+fn find<'a>(rules: &'a [Rule], method: &Method, command: Option<&str>) -> Option<&'a Rule> {
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    rules.iter().find(|r| r.method == *method && (r.command.is_none() || r.command.as_deref() == command))
+}
+
+/// What a request is about. A task has many names and a policy knows it by its whole id, which is looked up when
+/// the policy may tell tasks apart.
+async fn resource(app: &Shared, rule: &Rule, who: &Principal, id: Option<String>) -> Resource {
+    match (rule.action, who, id) {
+        (Some(Action::ReadShared), Principal::Share { task, .. }, _) => Resource::Task(task.clone()),
+        (_, _, Some(id)) if rule.of_task && app.front.authority.tells_tasks_apart() => {
+            Resource::Task(app.handle.task(&id).await.map_or(id, |t| t.id.to_string()))
+        }
+        (_, _, Some(id)) if rule.of_task => Resource::Task(id),
+        _ => Resource::Node,
+    }
+}
+
+fn denied(app: &Shared, who: &Principal, action: Action, resource: &Resource) -> Failure {
+    let action_name = action.name();
+    match who {
+        Principal::User { name, role, .. } => {
+            let text = format!("`{name}` may not {action_name} here: its role is {role}");
+            let roles = app.front.authority.roles(who, action, resource);
+            let roles: Vec<_> = roles.into_iter().map(Role::name).collect();
+            let hint = match roles.is_empty() {
+                true => "the node's policy lets no role do that".to_owned(),
+                false => {
+                    format!("who may is {}; an admin changes a role with: ikigai user set", roles.join(", "))
+                }
+            };
+            Problem::new(Code::Denied, text, hint).into()
+        }
+        Principal::Share { .. } => {
+            Problem::new(Code::Denied, "this link shows one task and nothing else", "log in to see more")
+                .into()
+        }
+        Principal::Nobody => {
+            Problem::new(Code::Unauthenticated, "nobody in particular may do this", "run: ikigai open").into()
+        }
+    }
+}
+
+/// An answer that goes on ends when what its caller showed is taken back.
+fn bounded(app: &Shared, who: &Principal, response: Response) -> Response {
+    let Some(id) = who.pass() else { return response };
+    let kind = response.headers().get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    if !matches!(kind, Some("text/event-stream" | "application/x-ndjson")) {
+        return response;
+    }
+    let ended = app.front.authority.clone().ended(id.to_owned());
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(ended))))
+}
