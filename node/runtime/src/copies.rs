@@ -61,6 +61,11 @@ impl Copies {
         self.known().get(owner).map(|c| look(&c.tasks))
     }
 
+    /// Whether the log of `owner` was copied.
+    pub(crate) fn knows(&self, owner: &NodeId) -> bool {
+        self.known().contains_key(owner)
+    }
+
     /// Owners whose tasks are known.
     pub(crate) fn owners(&self) -> Vec<NodeId> {
         self.known().keys().copied().collect()

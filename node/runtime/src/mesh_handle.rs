@@ -1,7 +1,6 @@
 //! The whole mesh as one node shows it: what is its own it answers itself, the rest its owner is asked for.
 
 mod feed;
-mod memory;
 
 use crate::Reach;
 use crate::handle::Handle;
@@ -17,14 +16,13 @@ use ikigai_wire::api::{
     AttemptView, Code, Command, Event, Filter, LogEntry, NodeCommand, NodeView, OpenView, Problem, Snapshot,
     SubmitRequest, SubmitView, TaskView,
 };
-use memory::Memory;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long another node has to say what it knows.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The same for one of which something is remembered: it is shown as it was last heard.
+/// The same for one whose log is copied: its tasks are shown as they were last heard of.
 const HASTE: Duration = Duration::from_millis(400);
 
 /// A node that speaks for its mesh. Cheap to clone.
@@ -34,7 +32,6 @@ pub struct MeshHandle {
     reach: Reach,
     routes: Arc<Routes>,
     feed: Feed,
-    memory: Memory,
 }
 
 /// Who answers for a task.
@@ -46,7 +43,7 @@ enum Owner {
 impl MeshHandle {
     pub(crate) fn new(own: Handle, reach: Reach, routes: Arc<Routes>) -> Self {
         let feed = Feed::new(own.clone(), reach.clone());
-        Self { own, reach, routes, feed, memory: Memory::default() }
+        Self { own, reach, routes, feed }
     }
 
     /// Gathers the events of all nodes; runs until the node stops.
@@ -62,7 +59,7 @@ impl MeshHandle {
         let clock = &self.own.parts.clock;
         let asked = self.own.neighbours.alive().into_iter().map(|node| {
             let answer = ask(self.reach.peers.handle(node));
-            let patience = if self.memory.knows(node) { HASTE } else { PATIENCE };
+            let patience = if self.own.copies.knows(&node) { HASTE } else { PATIENCE };
             async move {
                 tokio::select! {
                     answer = answer => (node, answer),
@@ -92,8 +89,8 @@ impl MeshHandle {
         }
         match (known.len(), known.pop()) {
             (0 | 1, Some((node, task))) => Ok((Owner::Other(self.reach.peers.handle(node)), task)),
-            (0, None) => match self.remembered(text) {
-                Some((node, task)) => Ok((Owner::Other(self.reach.peers.handle(node)), task)),
+            (0, None) => match self.own.copied_task(text) {
+                Some(task) => Ok((Owner::Other(self.reach.peers.handle(task.owner)), task)),
                 None => Err(silent.unwrap_or(own)),
             },
             _ => {
@@ -101,17 +98,6 @@ impl MeshHandle {
                 Err(Problem::new(Code::Usage, message, "name it by its whole id: ikigai task ls -o name"))
             }
         }
-    }
-
-    /// The task called `text` of a node that does not answer.
-    fn remembered(&self, text: &str) -> Option<(NodeId, TaskView)> {
-        let now = self.own.parts.clock.now();
-        let all = self.own.neighbours.all();
-        let recall = |(id, n): (&NodeId, &Neighbour)| {
-            self.memory.recall_one(*id, &n.ad.name, text, now).map(|task| (*id, task))
-        };
-        let mut found = all.iter().filter_map(recall);
-        found.next().filter(|_| found.next().is_none())
     }
 
     fn handle_of(&self, owner: &Owner) -> Arc<dyn NodeHandle> {
@@ -131,36 +117,24 @@ impl NodeHandle for MeshHandle {
         let filter = &filter;
         let others = self.ask_all(|node| async move { node.snapshot(filter.clone()).await }).await;
         let mut projects: BTreeSet<_> = all.projects.iter().map(|p| p.id.clone()).collect();
-        let (now, mut answered) = (self.own.parts.clock.now(), BTreeSet::new());
+        let mut answered = BTreeSet::new();
         for (node, other) in others {
             let Ok(other) = other else { continue };
             answered.insert(node);
-            self.memory.note(node, &other, now);
             all.tasks.extend(other.tasks);
             all.projects.extend(other.projects.into_iter().filter(|p| projects.insert(p.id.clone())));
         }
-        let neighbours = self.own.neighbours.all();
-        // What was moved meanwhile is shown by its new owner alone; what is not remembered may have been copied.
+        // What was moved meanwhile is shown by its new owner alone.
         let mut seen: BTreeSet<_> = all.tasks.iter().map(|t| t.id.clone()).collect();
-        let silent = neighbours.iter().filter(|(node, _)| !answered.contains(*node));
-        let recalled = silent.flat_map(|(node, n)| self.memory.recall(*node, &n.ad.name, filter, now));
         let copied = self.own.copied(|owner| !answered.contains(owner), filter);
-        all.tasks.extend(recalled.chain(copied).filter(|t| seen.insert(t.id.clone())));
+        all.tasks.extend(copied.into_iter().filter(|t| seen.insert(t.id.clone())));
         all.tasks.sort_by(|a, b| a.id.cmp(&b.id));
-        all.nodes.extend(neighbours.iter().map(|(id, n)| node_view(*id, n)));
+        all.nodes.extend(self.own.neighbours.all().iter().map(|(id, n)| node_view(*id, n)));
         Ok(Snapshot { cursor, ..all })
     }
 
     async fn task(&self, task: &str) -> Answer<TaskView> {
-        match self.find(task).await {
-            Err(problem) if matches!(problem.code, Code::NotFound | Code::Unreachable) => {
-                let alive = self.own.neighbours.alive();
-                let heard = self.own.copied(|owner| !alive.contains(owner), &Filter::default());
-                let mut heard = heard.into_iter().filter(|t| t.id.as_str() == task || t.short == task);
-                heard.next().ok_or(problem)
-            }
-            found => Ok(found?.1),
-        }
+        Ok(self.find(task).await?.1)
     }
 
     async fn submit(&self, request: SubmitRequest) -> Answer<SubmitView> {

@@ -33,14 +33,28 @@ impl Handle {
 
     /// Tasks of owners that `is_silent` picks, as they were last heard of.
     pub(crate) fn copied(&self, is_silent: impl Fn(&NodeId) -> bool, filter: &Filter) -> Vec<TaskView> {
+        self.heard_of(is_silent, |t| matches(t, filter))
+    }
+
+    /// The one task called `text` that another node owned when it was last heard of.
+    pub(crate) fn copied_task(&self, text: &str) -> Option<TaskView> {
+        let called = |t: &Task| t.spec.id.as_str() == text || t.spec.id.short() == text;
+        let mut found = self.heard_of(|_| true, called);
+        found.pop().filter(|_| found.is_empty())
+    }
+
+    fn heard_of(&self, owners: impl Fn(&NodeId) -> bool, tasks: impl Fn(&Task) -> bool) -> Vec<TaskView> {
         let now = self.parts.clock.now();
-        let name = |n: NodeId| self.neighbours.name(n).unwrap_or_else(|| n.short());
+        let known = self.neighbours.all();
+        let name = |n: NodeId| known.get(&n).map_or_else(|| n.short(), |n| n.ad.name.clone());
         let show = |o: &Owner| {
-            let gone = name(o.node());
-            let tasks = o.tasks().values().filter(|t| matches(t, filter));
-            tasks.map(|t| last_heard(view::task(o, t, now, &name), &gone)).collect::<Vec<_>>()
+            let age = known.get(&o.node()).map(|n| now.since(n.heard_at).as_secs());
+            let heard = age.map_or("once".to_owned(), |age| format!("{age} s ago"));
+            let silent = format!("its owner {} does not answer; {heard}", name(o.node()));
+            let found = o.tasks().values().filter(|t| tasks(t));
+            found.map(|t| last_heard(view::task(o, t, now, &name), &silent)).collect::<Vec<_>>()
         };
-        let owners = self.copies.owners().into_iter().filter(is_silent);
+        let owners = self.copies.owners().into_iter().filter(owners);
         owners.filter_map(|owner| self.copies.look(&owner, show)).flatten().collect()
     }
 
@@ -91,13 +105,11 @@ fn no_copy(id: &TaskId) -> Problem {
     Problem::new(Code::NotFound, format!("this node has no copy of {id}"), hint)
 }
 
-fn last_heard(view: TaskView, owner: &str) -> TaskView {
+/// What it waited for then is not known to be so now.
+fn last_heard(view: TaskView, silent: &str) -> TaskView {
     let why = WhyView {
         cause: "owner-away".to_owned(),
-        text: format!(
-            "its owner {owner} does not answer; this is the last that was heard: {}",
-            view.why.text
-        ),
+        text: format!("{silent}: {}", view.why.text),
         hint: Some(format!("if it is gone for good: ikigai task adopt {} --force", view.short)),
     };
     TaskView { why, ..view }
