@@ -10,6 +10,11 @@ use tokio::sync::watch;
 
 /// How long a node that did not answer an offer is passed over.
 const SHUNNED: Duration = Duration::from_secs(10);
+/// So many refusals in a row, and the node is passed over too: its word is not worth an offer. Each further one
+/// doubles the time, up to [`SHUNNED_MOST`].
+const REFUSALS: u32 = 3;
+/// The longest time.
+const SHUNNED_MOST: Duration = Duration::from_secs(600);
 
 /// Every other node this one has heard of.
 #[derive(Debug)]
@@ -27,6 +32,9 @@ pub(crate) struct Neighbour {
     pub(crate) heard_at: Timestamp,
     /// Not offered anything before this time.
     shunned_until: Timestamp,
+    /// Offers it refused since it last took one. One that it refused although it says to have room counts for
+    /// [`REFUSALS`].
+    refusals: u32,
 }
 
 impl Default for Neighbours {
@@ -44,8 +52,10 @@ impl Neighbours {
     /// Takes in what is known of `node` now.
     pub(crate) fn set(&self, node: NodeId, ad: Advertisement, liveness: Liveness, heard_at: Timestamp) {
         let mut known = self.known();
-        let shunned_until = known.get(&node).map_or(Timestamp(0), |n| n.shunned_until);
-        known.insert(node, Neighbour { ad, liveness, heard_at, shunned_until });
+        // What it did weighs on, whatever it says now.
+        let (shunned_until, refusals) =
+            known.get(&node).map_or((Timestamp(0), 0), |n| (n.shunned_until, n.refusals));
+        known.insert(node, Neighbour { ad, liveness, heard_at, shunned_until, refusals });
         drop(known);
         self.changed.send_modify(|n| *n += 1);
     }
@@ -56,11 +66,24 @@ impl Neighbours {
         self.changed.send_modify(|n| *n += 1);
     }
 
-    /// `node` refused an offer and said what it has.
-    pub(crate) fn refused(&self, node: NodeId, ad: Advertisement, now: Timestamp) {
+    /// `node` refused an offer of `asked` and said what it has.
+    pub(crate) fn refused(&self, node: NodeId, ad: Advertisement, asked: &Resources, now: Timestamp) {
         if let Some(n) = self.known().get_mut(&node) {
+            let contradicts = ad.free.covers(asked) && !ad.cordoned && !ad.draining;
+            n.refusals = n.refusals.saturating_add(if contradicts { REFUSALS } else { 1 });
             n.ad = ad;
             n.heard_at = now;
+            if let Some(more) = n.refusals.checked_sub(REFUSALS) {
+                let longer = SHUNNED.saturating_mul(1 << more.min(16));
+                n.shunned_until = now.after(longer.min(SHUNNED_MOST));
+            }
+        }
+    }
+
+    /// `node` took an offer.
+    pub(crate) fn accepted(&self, node: NodeId) {
+        if let Some(n) = self.known().get_mut(&node) {
+            n.refusals = 0;
         }
     }
 
@@ -124,5 +147,86 @@ impl Neighbour {
             images: ad.images.clone(),
             ..Candidate::new(id, ad.name.clone())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ikigai_placement::{Request, place};
+
+    fn cores(n: u64) -> Resources {
+        Resources { cpu_millis: n * 1_000, memory_bytes: n << 30, slots: n, ..Resources::default() }
+    }
+
+    fn says(name: &str, all: u64, free: u64) -> Advertisement {
+        let document = serde_json::json!({
+            "name": name, "version": "0", "capacity": cores(all), "allocatable": cores(all), "free": cores(free),
+            "adapters": ["codex"],
+        });
+        serde_json::from_value(document).unwrap()
+    }
+
+    fn id(i: u8) -> NodeId {
+        NodeId::from_bytes([i; 32])
+    }
+
+    /// Offers one small task after the other, each until it is taken; node 1 refuses all and says `answer`, then
+    /// gossips again that it is huge and empty. Answers how many offers node 1 had.
+    fn offers_to_a_liar(answer: &Advertisement, tasks: u64) -> u64 {
+        let neighbours = Neighbours::default();
+        let mut now = Timestamp(1_000_000);
+        neighbours.set(id(2), says("honest", 64, 64), Liveness::Alive, now);
+        let mut offers = 0;
+        for task in 0..tasks {
+            for number in 0.. {
+                assert!(number < 20, "task {task} is offered for ever");
+                neighbours.set(id(1), says("liar", 10_000, 10_000), Liveness::Alive, now);
+                now.0 += 100;
+                let candidates = neighbours.candidates(None, now, |_, _| Resources::default());
+                let seed = task << 8 | number;
+                let request =
+                    Request { resources: cores(1), adapter: "codex".into(), seed, ..Request::default() };
+                match place(&request, &candidates).chosen {
+                    Some(node) if node == id(1) => {
+                        offers += 1;
+                        neighbours.refused(node, answer.clone(), &request.resources, now);
+                    }
+                    chosen => {
+                        assert_eq!(chosen, Some(id(2)));
+                        neighbours.accepted(id(2));
+                        break;
+                    }
+                }
+            }
+            now.0 += 1_000;
+        }
+        offers
+    }
+
+    #[test]
+    fn one_that_refuses_what_it_says_it_has_room_for_is_passed_over() {
+        // An hour of tasks, more than one a second: an offer each time its time is over, which doubles.
+        let offers = offers_to_a_liar(&says("liar", 10_000, 10_000), 3_000);
+        assert!((1..=20).contains(&offers), "{offers}");
+    }
+
+    #[test]
+    fn one_that_is_full_only_when_asked_is_passed_over() {
+        let offers = offers_to_a_liar(&says("liar", 10_000, 0), 3_000);
+        assert!((3..=20).contains(&offers), "{offers}");
+    }
+
+    #[test]
+    fn one_that_is_full_now_and_then_is_not() {
+        let (neighbours, now) = (Neighbours::default(), Timestamp(1_000));
+        neighbours.set(id(1), says("busy", 8, 8), Liveness::Alive, now);
+        for _ in 0..10 {
+            neighbours.refused(id(1), says("busy", 8, 0), &cores(1), now);
+            neighbours.refused(id(1), says("busy", 8, 0), &cores(1), now);
+            neighbours.accepted(id(1));
+        }
+        let candidates = neighbours.candidates(None, now, |_, _| Resources::default());
+        assert_eq!(candidates[0].liveness, Liveness::Alive);
     }
 }

@@ -44,12 +44,12 @@ impl Offers {
     /// Offers, and tells the owner when it was not taken.
     pub(super) async fn make(&self, proposed: Proposed) {
         let fence = proposed.lease.fence.clone();
-        let node = proposed.lease.node;
+        let (node, asked) = (proposed.lease.node, proposed.spec.request);
         let observation = match self.offer(proposed).await {
             Ok(offer) => match self.until_answered(node, offer).await {
-                Ok(Admission::Accepted) => return,
+                Ok(Admission::Accepted) => return self.neighbours.accepted(node),
                 Ok(Admission::Refused { text, advertisement }) => {
-                    self.neighbours.refused(node, *advertisement, self.peer.parts.clock.now());
+                    self.neighbours.refused(node, *advertisement, &asked, self.peer.parts.clock.now());
                     Observation::Declined { fence, text }
                 }
                 Err(error) => {

@@ -1,0 +1,4 @@
+//! The target `token`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ikigai_fuzz::token(bytes));
