@@ -1,8 +1,8 @@
 //! The arguments every command shares, and the list of commands.
 
 use crate::commands::{
-    completion, config, context, demo, doctor, down, init, invite, join, man, node, open, patch, plan, spec,
-    task, token, up, user, version,
+    audit, completion, config, context, demo, doctor, down, init, invite, join, man, node, open, patch, plan,
+    share, spec, task, token, up, user, version,
 };
 use crate::human::Span;
 use crate::output::Format;
@@ -93,6 +93,9 @@ pub(crate) enum Command {
     Open(open::Open),
     #[command(subcommand)]
     Patch(patch::Patch),
+    #[command(subcommand)]
+    Share(share::Share),
+    Audit(audit::Audit),
     #[command(subcommand)]
     User(user::User),
     #[command(subcommand)]

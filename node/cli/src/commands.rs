@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod audit;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod context;
@@ -16,6 +17,7 @@ pub(crate) mod patch;
 pub(crate) mod plan;
 pub(crate) mod plugin;
 pub(crate) mod remove;
+pub(crate) mod share;
 pub(crate) mod spec;
 pub(crate) mod task;
 pub(crate) mod token;
@@ -45,6 +47,8 @@ pub(crate) async fn run(command: Command, env: &Env) -> Outcome {
         Command::Spec(c) => c.run(env),
         Command::Open(c) => c.run(env).await,
         Command::Patch(c) => c.run(env).await,
+        Command::Share(c) => c.run(env).await,
+        Command::Audit(c) => c.run(env).await,
         Command::User(c) => c.run(env).await,
         Command::Token(c) => c.run(env).await,
         Command::Session(c) => c.run(env).await,

@@ -55,6 +55,23 @@ run({ permissions: ["clipboard-read", "clipboard-write"] }, async (page) => {
   await members.locator("li", { hasText: other }).getByRole("button", { name: "Take out" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Take it out" }).click();
   await members.getByText("1 machine in this mesh").waitFor();
+
+  // A user is added and removed, and both are in the log.
+  const users = page.getByRole("region", { name: "Users" });
+  const log = page.getByRole("region", { name: "Audit log" });
+  await users.getByRole("button", { name: "Add a user" }).click();
+  const asked = page.getByRole("dialog", { name: "Add a user" });
+  await asked.getByLabel("Name").fill("ana");
+  await asked.getByLabel("May do").selectOption("reviewer");
+  await asked.getByRole("button", { name: "Add", exact: true }).click();
+  await users.getByText("1 user, and who runs the node").waitFor();
+  await log.getByText("POST /v1/users: ana is reviewer").waitFor();
+  await users.getByRole("button", { name: "Log-in link" }).click();
+  await page.getByRole("region", { name: "Just made" }).getByText("/login#").waitFor();
+  await users.getByRole("button", { name: "Remove" }).click();
+  await page.getByRole("dialog", { name: "Remove ana?" }).getByRole("button", { name: "Remove", exact: true }).click();
+  await users.getByText("0 users, and who runs the node").waitFor();
+  await log.getByText("DELETE /v1/users/ana").waitFor();
   expect(!bad || bad.length === 0, `axe: ${bad}`);
   return {};
 });

@@ -26,6 +26,7 @@ pub(crate) enum Task {
     Resume(act::Resume),
     Retry(act::Retry),
     Adopt(act::Adopt),
+    Share(super::share::New),
     Wait(wait::Wait),
 }
 
@@ -41,6 +42,7 @@ impl Task {
             Self::Pause(c) => c.run(env).await,
             Self::Resume(c) => c.run(env).await,
             Self::Retry(c) => c.run(env).await,
+            Self::Share(c) => c.run(env).await,
             Self::Adopt(c) => c.run(env).await,
             Self::Wait(c) => c.run(env).await,
         }

@@ -8,10 +8,12 @@
 mod access;
 mod action;
 
+pub mod audit;
 mod directory;
 mod hash;
 mod policy;
 mod principal;
+mod redact;
 mod role;
 
 pub use access::{Access, Lives};
@@ -20,4 +22,5 @@ pub use directory::{Change, Directory, Kind, Pass, Request, User, Wrong, name};
 pub use hash::Hash;
 pub use policy::{DEFAULT, Decision, Policy, PolicyError, SCHEMA};
 pub use principal::{OWNER, Principal, Resource, Via};
+pub use redact::redact;
 pub use role::Role;

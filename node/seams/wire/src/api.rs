@@ -3,15 +3,18 @@
 //! Every document carries `apiVersion` and `kind` when it stands alone ([`Document`]); fields are only added.
 
 mod access;
+mod audit;
 mod event;
 mod mesh;
 mod problem;
 mod request;
 mod seed;
 mod session;
+mod share;
 mod view;
 
 pub use access::{PassView, ShareRequest, TokenRequest, UserChange, UserRequest, UserView};
+pub use audit::{AuditCheck, AuditEntry};
 pub use event::{Event, LogEntry};
 pub use mesh::{InvitationView, InviteRequest, JoinRequest, JoinView, MemberView, MeshView};
 pub use problem::{Code, Problem};
@@ -20,6 +23,7 @@ pub use request::{
 };
 pub use seed::{CapacityView, EvictRequest, HealthView, PatchItem, PodView};
 pub use session::{LoginLink, LoginRequest, SessionView};
+pub use share::{SharedAttempt, SharedPatch, SharedTask};
 pub use view::{
     AttemptView, CheckView, ContinuesView, Document, EdgeView, Evidence, List, NodeView, OpenView, PatchView,
     PlacementView, PlanView, PlannedTask, ProjectView, Snapshot, SubmitView, TaskView, WhyView,

@@ -9,9 +9,9 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'
     trusted-types svelte-trusted-html";
 
 /// The first part of each path that the site draws itself.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "login", "now", "tasks", "task", "review", "nodes", "features", "feature", "spec", "agents", "settings",
-    "more", "access",
+    "more", "access", "share",
 ];
 
 /// Every file of `dist/`: its name and bytes. Made by `build.rs`.

@@ -109,6 +109,12 @@ impl Shared {
         format!("{}-{:x}", self.prefix, self.requests.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// The address of a page, for a browser; `None` when nothing is served to one.
+    pub(crate) fn page(&self, name: &str) -> Option<String> {
+        let address = self.listens_on()?;
+        self.front.site.as_ref().map(|_| format!("http://{address}/{name}"))
+    }
+
     /// Where a browser of this machine finds it.
     pub(crate) fn listens_on(&self) -> Option<SocketAddr> {
         self.address.get().copied()

@@ -7,6 +7,7 @@ mod who;
 
 pub(crate) use who::cookie_name;
 
+use crate::audit::Audit;
 use ikigai_access::{Action, Change, Decision, Directory, Policy, Principal, Resource, Role, Wrong};
 use ikigai_ports::{PortResult, Store};
 use ikigai_types::Timestamp;
@@ -28,6 +29,7 @@ pub(crate) enum NotMade {
 pub struct Authority {
     directory: Mutex<Directory>,
     policy: Policy,
+    audit: Audit,
     store: Option<Arc<dyn Store>>,
     /// Told of each change that may end something.
     changed: watch::Sender<()>,
@@ -36,13 +38,13 @@ pub struct Authority {
 impl Default for Authority {
     /// Nobody but the owner, by the standard policy; what is added ends with the process.
     fn default() -> Self {
-        Self::with(Directory::default(), Policy::standard(), None)
+        Self::with(Directory::default(), Policy::standard(), Audit::default(), None)
     }
 }
 
 impl Authority {
-    fn with(directory: Directory, policy: Policy, store: Option<Arc<dyn Store>>) -> Self {
-        Self { directory: Mutex::new(directory), policy, store, changed: watch::Sender::new(()) }
+    fn with(directory: Directory, policy: Policy, audit: Audit, store: Option<Arc<dyn Store>>) -> Self {
+        Self { directory: Mutex::new(directory), policy, audit, store, changed: watch::Sender::new(()) }
     }
 
     /// Users and passes that are kept in `store`; those that are there go on.
@@ -51,7 +53,13 @@ impl Authority {
     /// What the store says.
     pub async fn kept_in(store: Arc<dyn Store>, policy: Policy) -> PortResult<Self> {
         let directory = kept::read(&*store, now()).await?;
-        Ok(Self::with(directory, policy, Some(store)))
+        let audit = Audit::kept_in(store.clone()).await?;
+        Ok(Self::with(directory, policy, audit, Some(store)))
+    }
+
+    /// What was decided.
+    pub(crate) const fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// Whether `principal` may do `action` to `resource`.

@@ -14,6 +14,7 @@ pub mod openapi;
 pub mod serve;
 pub mod site;
 
+mod audit;
 mod frames;
 mod idempotency;
 mod metrics;

@@ -53,6 +53,16 @@ impl IntoResponse for Failure {
     }
 }
 
+/// What the audit log says beside method and path.
+#[derive(Debug, Clone)]
+pub(crate) struct Note(pub(crate) String);
+
+/// `response` with a note for the audit log.
+pub(crate) fn noted(mut response: Response, note: Note) -> Response {
+    response.extensions_mut().insert(note);
+    response
+}
+
 /// `body` as a document of `kind`.
 pub(crate) fn document<T: Serialize>(kind: &str, body: T) -> Reply {
     json(&Document::new(kind, body)).map(|bytes| json_response(StatusCode::OK, bytes))

@@ -3,6 +3,7 @@
 mod access;
 mod actions;
 mod allow;
+mod audit;
 mod events;
 mod extract;
 mod logs;
@@ -12,6 +13,7 @@ mod nodes;
 mod patches;
 mod seed;
 mod session;
+mod share;
 mod streams;
 mod tasks;
 
@@ -52,6 +54,8 @@ pub(crate) fn table() -> Vec<Route> {
         streams_and_meta(),
         sessions(),
         access::routes(),
+        share::routes(),
+        audit::routes(),
     ]
     .into_iter()
     .flatten()

@@ -1,6 +1,7 @@
 //! Connections: who is on the other end, which host is asked, and what is refused before a handler.
 
 use crate::api::Port;
+use crate::authority::now;
 use crate::guard::{self, MAX_BODY, MAX_HEAD, MAX_HEADERS, Refusal, Transport};
 use crate::reply::{REQUEST_ID, finish};
 use crate::{Api, HostBody, Listener, routes, site};
@@ -13,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ikigai_access::Principal;
+use ikigai_access::audit::Deed;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -138,7 +140,7 @@ impl Api {
         let (parts, body) = request.into_parts();
         let host = match guard::host(&parts, transport) {
             Ok(host) => host,
-            Err(refusal) => return self.refuse(refusal, &id),
+            Err(refusal) => return self.refuse(refusal, &parts, &id),
         };
         if let (Transport::Tcp { .. }, Some(service)) = (transport, &self.shared.options.fallback)
             && !guard::is_own_name(&host, &self.shared.options.auth)
@@ -150,7 +152,7 @@ impl Api {
         if let Some(site) = self.shared.front.site.as_deref().filter(|_| guard::is_own_name(&host, auth))
             && let Some(answer) = site::answer(site, &parts)
         {
-            return answer.map_or_else(|r| self.refuse(r, &id), |page| boxed(finish_page(page, &id)));
+            return answer.map_or_else(|r| self.refuse(r, &parts, &id), |page| boxed(finish_page(page, &id)));
         }
         let port = match transport {
             Transport::Unix => 0,
@@ -158,7 +160,7 @@ impl Api {
         };
         let who = match self.who(&parts, &host, transport) {
             Ok(who) => who,
-            Err(refusal) => return self.refuse(refusal, &id),
+            Err(refusal) => return self.refuse(refusal, &parts, &id),
         };
         let mut request = Request::from_parts(parts, Body::new(Limited::new(body, MAX_BODY)));
         request.headers_mut().remove(REQUEST_ID);
@@ -184,8 +186,17 @@ impl Api {
         Ok(who)
     }
 
-    fn refuse(&self, refusal: Refusal, id: &str) -> Response<HostBody> {
+    fn refuse(&self, refusal: Refusal, parts: &Parts, id: &str) -> Response<HostBody> {
         self.shared.refused(refusal.reason);
+        let deed = Deed {
+            at: now(),
+            who: Principal::Nobody.name().to_owned(),
+            via: "-".to_owned(),
+            action: "-".to_owned(),
+            what: format!("{} {}: {}", parts.method, parts.uri.path(), refusal.reason.name()),
+            result: "refused".to_owned(),
+        };
+        self.shared.front.authority.audit().refused(deed);
         tracing::warn!(request = %id, reason = refusal.reason.name(), "refused");
         let mut response = finish(refusal.failure.into_response(), id);
         // Whatever else is in the pipe is not read as a request.

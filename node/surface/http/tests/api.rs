@@ -16,5 +16,7 @@ mod hosts;
 mod listeners;
 #[path = "api/openapi.rs"]
 mod openapi;
+#[path = "api/share.rs"]
+mod share;
 #[path = "api/streams.rs"]
 mod streams;

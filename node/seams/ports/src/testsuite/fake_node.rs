@@ -80,6 +80,11 @@ impl FakeNode {
         self.changed.send_modify(|n| *n += 1);
     }
 
+    /// Changes the task called `short`.
+    pub fn edit(&self, short: &str, change: impl Fn(&mut TaskView)) {
+        self.lock().tasks.iter_mut().filter(|t| t.short == short).take(1).for_each(change);
+    }
+
     /// The next call answers `problem`.
     pub fn fail_next(&self, problem: Problem) {
         self.lock().failures.push_back(problem);

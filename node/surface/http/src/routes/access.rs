@@ -6,7 +6,7 @@ use super::session::{login_page, not_made, refused};
 use super::{Route, route};
 use crate::authority::now;
 use crate::openapi::Operation;
-use crate::reply::{Failure, Reply, document};
+use crate::reply::{Failure, Note, Reply, document, noted};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -81,7 +81,8 @@ async fn add_user(State(app): App, body: Body) -> Reply {
     let role = role(&asked.role)?;
     let (linux, subject) = (asked.linux.filter(|l| !l.is_empty()), asked.subject.filter(|s| !s.is_empty()));
     let user = User { name: asked.name, role, linux, subject, created: now() };
-    document("User", user_view(app.front.authority.add(user).await.map_err(not_made)?))
+    let user = app.front.authority.add(user).await.map_err(not_made)?;
+    of_user(user)
 }
 
 async fn set_user(State(app): App, Names(name): Names<String>, body: Body) -> Reply {
@@ -93,7 +94,7 @@ async fn set_user(State(app): App, Names(name): Names<String>, body: Body) -> Re
             *field = value.map_or_else(|| field.take(), |v| Some(v).filter(|v| !v.is_empty()));
         }
     });
-    document("User", user_view(user.await.map_err(not_made)?))
+    of_user(user.await.map_err(not_made)?)
 }
 
 async fn remove_user(State(app): App, Names(name): Names<String>) -> Reply {
@@ -121,7 +122,8 @@ async fn new_token(State(app): App, Extension(who): Extension<Principal>, body: 
         task: None,
     };
     let (pass, secret) = app.front.authority.issue(request).await.map_err(not_made)?;
-    document("Token", PassView { token: Some(secret), ..pass_view(pass) })
+    let note = Note(format!("token {} of {}, {}", pass.id, pass.user, pass.role));
+    Ok(noted(document("Token", PassView { token: Some(secret), ..pass_view(pass) })?, note))
 }
 
 async fn revoke_token(State(app): App, Names(id): Names<String>) -> Reply {
@@ -136,6 +138,12 @@ async fn sessions(State(app): App) -> Reply {
 async fn end_session(State(app): App, Names(id): Names<String>) -> Reply {
     let pass = app.front.authority.revoke(Kind::Session, &id).await.map_err(not_made)?;
     document("Session", pass_view(pass))
+}
+
+/// A user who was added or changed.
+fn of_user(user: User) -> Reply {
+    let note = Note(format!("{} is {}", user.name, user.role));
+    Ok(noted(document("User", user_view(user))?, note))
 }
 
 fn list(app: &crate::api::Shared, kind: Kind, name: &str) -> Reply {

@@ -2,7 +2,8 @@
 
 use super::Route;
 use crate::api::Shared;
-use crate::reply::Failure;
+use crate::authority::now;
+use crate::reply::{Failure, Note};
 use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
@@ -10,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use futures::StreamExt;
 use http::Method;
+use ikigai_access::audit::Deed;
 use ikigai_access::{Action, Principal, Resource, Role};
 use ikigai_wire::api::{Code, Problem};
 use std::sync::{Arc, LazyLock};
@@ -69,12 +71,73 @@ pub(super) async fn allow(
     let Some(action) = rule.action else {
         return Err(Problem::plain(Code::Denied, "nobody may do this: it declares no action").into());
     };
+    let asked = Asked::of(&who, action, &request);
     let resource = resource(&app, rule, &who, param("id")).await;
     if !app.front.authority.allows(&who, action, &resource) {
+        asked.denied(&app, &who).await;
         return Err(denied(&app, &who, action, &resource));
     }
     let response = next.run(request).await;
+    if let Some(deed) = asked.answered(&response) {
+        note(&app, deed).await;
+    }
     Ok(bounded(&app, &who, response))
+}
+
+/// What the audit log says of a request.
+struct Asked {
+    deed: Deed,
+    /// It only looks: what is let through is not noted.
+    reads: bool,
+}
+
+impl Asked {
+    fn of(who: &Principal, action: Action, request: &Request) -> Self {
+        let deed = Deed {
+            at: now(),
+            who: who.name().to_owned(),
+            via: via(who),
+            action: action.name().to_owned(),
+            what: format!("{} {}", request.method(), request.uri().path()),
+            result: String::new(),
+        };
+        Self { deed, reads: matches!(*request.method(), Method::GET | Method::HEAD) }
+    }
+
+    async fn denied(self, app: &Shared, who: &Principal) {
+        let deed = Deed { result: "denied".to_owned(), ..self.deed };
+        match who {
+            Principal::Nobody | Principal::Share { .. } => app.front.authority.audit().refused(deed),
+            Principal::User { .. } => app.front.authority.audit().note(deed).await,
+        }
+    }
+
+    /// What is to be noted of what came of it.
+    fn answered(self, response: &Response) -> Option<Deed> {
+        if self.reads {
+            return None;
+        }
+        let result = if response.status().is_success() { "done" } else { "failed" };
+        let more = response.extensions().get::<Note>().map(|n| format!(": {}", n.0));
+        let what = format!("{}{}", self.deed.what, more.unwrap_or_default());
+        Some(Deed { what, result: result.to_owned(), ..self.deed })
+    }
+}
+
+async fn note(app: &Shared, deed: Deed) {
+    // Whoever tries one-time codes is nobody, and may try many.
+    if deed.who == Principal::Nobody.name() && deed.result == "failed" {
+        return app.front.authority.audit().refused(deed);
+    }
+    app.front.authority.audit().note(deed).await;
+}
+
+fn via(who: &Principal) -> String {
+    match who {
+        Principal::Nobody => "-".to_owned(),
+        Principal::User { via, .. } => via.to_string(),
+        Principal::Share { id, .. } => format!("share {id}"),
+    }
 }
 
 fn find<'a>(rules: &'a [Rule], method: &Method, command: Option<&str>) -> Option<&'a Rule> {

@@ -4,7 +4,7 @@ use super::App;
 use super::extract::{parse, read};
 use crate::api::{Port, Shared};
 use crate::authority::{NotMade, cookie_name, now};
-use crate::reply::{Failure, Reply, document};
+use crate::reply::{Failure, Note, Reply, document, noted};
 use crate::site::nowhere;
 use axum::Extension;
 use axum::body::Body;
@@ -23,8 +23,7 @@ pub(super) async fn link(State(app): App, Extension(who): Extension<Principal>) 
 
 /// Where a browser comes in.
 pub(super) fn login_page(app: &Shared) -> Result<String, Failure> {
-    let address = app.listens_on().ok_or_else(nowhere)?;
-    app.front.site.as_ref().map(|_| format!("http://{address}/login")).ok_or_else(nowhere)
+    app.page("login").ok_or_else(nowhere)
 }
 
 pub(super) async fn open(
@@ -48,7 +47,7 @@ pub(super) async fn open(
     let view = view(&app, &who, opened.pass.until);
     let mut response = document("Session", SessionView { key: Some(opened.key), ..view })?;
     set(&mut response, &cookie);
-    Ok(response)
+    Ok(noted(response, Note(format!("session {} of {}", opened.pass.id, opened.pass.user))))
 }
 
 pub(super) async fn show(State(app): App, Extension(who): Extension<Principal>) -> Reply {

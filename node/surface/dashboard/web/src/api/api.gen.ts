@@ -123,6 +123,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was decided, the newest first */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follows the whole log and says where it is not what was written */
+        get: operations["verifyAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/events": {
         parameters: {
             query?: never;
@@ -401,6 +435,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/shared": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The task of a share link, whose token is sent as a bearer token */
+        get: operations["showShared"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Share links that work */
+        get: operations["listShares"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/shares/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a share link back */
+        delete: operations["revokeShare"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/snapshot": {
         parameters: {
             query?: never;
@@ -640,6 +725,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tasks/{id}/share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A read-only link to this task for people outside; it is in this answer and nowhere else */
+        post: operations["shareTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tasks/{id}/stop": {
         parameters: {
             query?: never;
@@ -796,6 +898,45 @@ export interface components {
             usage: components["schemas"]["Usage"];
             /** @description Container or process id. */
             workload?: string | null;
+        };
+        /** @description What came of following the whole log. */
+        AuditCheck: {
+            /**
+             * Format: uint64
+             * @description Entries that are as they were written.
+             */
+            entries: number;
+            /** @description What is wrong after it. */
+            fault?: string | null;
+            /** @description Its hash: kept elsewhere, it shows later that the end was not cut off. */
+            hash?: string | null;
+            /**
+             * Format: uint64
+             * @description Number of the last of them.
+             */
+            last?: number | null;
+        };
+        /** @description One decision: a write that was let through, or something that was refused. */
+        AuditEntry: {
+            /** @description What the policy calls it; `-` when it never came to that. */
+            action: string;
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Of this entry and the hash of the one before: 64 hex digits. */
+            hash: string;
+            /**
+             * Format: uint64
+             * @description Its number in the log, from 1.
+             */
+            number: number;
+            /** @description `done`; `failed`: it was let through and not done; `denied` by the policy; `refused` before that. */
+            result: string;
+            /** @description How they came: `socket`, `folder`, `token <id>`, `session <id>`, `share <id>`, or `-`. */
+            via: string;
+            /** @description Method and path, and what came of it. */
+            what: string;
+            /** @description Who asked. */
+            who: string;
         };
         /** @description What `GET /capacity` answers. */
         CapacityView: {
@@ -1290,6 +1431,77 @@ export interface components {
             role: string;
             /** @description Whose it is. */
             user: string;
+        };
+        /** @description One try, for people outside. */
+        SharedAttempt: {
+            /** @description When it ended. */
+            endedAt?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: uint32
+             * @description Its number, from 1.
+             */
+            number: number;
+            /** @description How it ended. */
+            outcome?: string | null;
+            /** @description `preparing`, `running`, `paused`, `away`, `ended`. */
+            phase: string;
+            /** @description When it began. */
+            startedAt: components["schemas"]["Timestamp"];
+        };
+        /** @description A patch, for people outside. */
+        SharedPatch: {
+            /**
+             * Format: uint64
+             * @description Lines added.
+             */
+            additions: number;
+            /**
+             * Format: uint64
+             * @description Checks that passed.
+             */
+            checksPassed: number;
+            /**
+             * Format: uint64
+             * @description Checks that were run.
+             */
+            checksRun: number;
+            /**
+             * Format: uint64
+             * @description Lines removed.
+             */
+            deletions: number;
+            /**
+             * Format: uint64
+             * @description How many files it touches.
+             */
+            files: number;
+            /** @description Whether it was merged. */
+            merged: boolean;
+            /** @description `VERIFIED`, `WITH-GAPS`, `NOT`, or absent while the checks run. */
+            verdict?: string | null;
+        };
+        /** @description A task for people outside. */
+        SharedTask: {
+            /** @description Attempts, first to last. */
+            attempts: components["schemas"]["SharedAttempt"][];
+            /** @description The link works until then. */
+            expiresAt: components["schemas"]["Timestamp"];
+            /** @description Its feature (`001-shop`), outside Spec-Kit empty. */
+            feature: string;
+            /** @description Its newest patch. */
+            patch?: components["schemas"]["SharedPatch"] | null;
+            /** @description The word in brackets of `waiting(…)`, `paused(…)`, `failed(…)`. */
+            reason?: string | null;
+            /** @description What people call it: `T012`. */
+            short: string;
+            /** @description State of the published table. */
+            state: string;
+            /** @description When it was accepted by its owner. */
+            submittedAt: components["schemas"]["Timestamp"];
+            /** @description One line of what is to be done; what looks like a secret is taken out. */
+            title: string;
+            /** @description When its state last changed. */
+            updatedAt: components["schemas"]["Timestamp"];
         };
         /** @description Nodes and tasks together. */
         Snapshot: {
@@ -1873,6 +2085,66 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    listAudit: {
+        parameters: {
+            query?: {
+                /** @description Only those before this number; absent: the newest. */
+                before?: number | null;
+                /** @description At most so many, 1000 at most. */
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        items: components["schemas"]["AuditEntry"][];
+                        /** @constant */
+                        kind: "AuditList";
+                        /** @description Pass as `cursor` for the next page; absent at the end. */
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    verifyAudit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "AuditCheck";
+                    } & components["schemas"]["AuditCheck"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     events: {
         parameters: {
             query?: {
@@ -2443,6 +2715,89 @@ export interface operations {
                         apiVersion: "ikigai.dev/v1";
                         /** @constant */
                         kind: "Session";
+                    } & components["schemas"]["PassView"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    showShared: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "SharedTask";
+                    } & components["schemas"]["SharedTask"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listShares: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        items: components["schemas"]["PassView"][];
+                        /** @constant */
+                        kind: "ShareList";
+                        /** @description Pass as `cursor` for the next page; absent at the end. */
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    revokeShare: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "Share";
                     } & components["schemas"]["PassView"];
                 };
             };
@@ -3181,6 +3536,50 @@ export interface operations {
                         /** @constant */
                         kind: "Task";
                     } & components["schemas"]["TaskView"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    shareTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description What it is for.
+                     * @default
+                     */
+                    name?: string;
+                    /**
+                     * Format: uint64
+                     * @description Seconds it works: a day when absent, at most a year.
+                     * @default null
+                     */
+                    ttlSeconds?: number | null;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "Share";
+                    } & components["schemas"]["PassView"];
                 };
             };
             default: components["responses"]["Error"];

@@ -21,6 +21,10 @@ export type LogEntry = Schemas["LogEntry"];
 export type Mesh = Schemas["MeshView"];
 export type Member = Schemas["MemberView"];
 export type Invitation = Schemas["InvitationView"];
+export type User = Schemas["UserView"];
+export type Pass = Schemas["PassView"];
+export type AuditEntry = Schemas["AuditEntry"];
+export type SharedTask = Schemas["SharedTask"];
 export type EditorLink = Schemas["OpenView"];
 
 /** What every list answers. */

@@ -2,6 +2,7 @@
 // while their page is shown.
 import { get, once, post, remove } from "../api/call";
 import type { Invitation, List, Member, Mesh } from "../api/types";
+import { session } from "./session.svelte";
 import { complain, say } from "./toasts.svelte";
 
 const EVERY = 3_000;
@@ -29,7 +30,7 @@ export function watch(): () => void {
 
 async function read(): Promise<void> {
   try {
-    const [mesh, list] = await Promise.all([get<Mesh>("/v1/mesh"), get<List<Invitation>>("/v1/invitations")]);
+    const [mesh, list] = await Promise.all([get<Mesh>("/v1/mesh"), session.may.includes("enrol") ? get<List<Invitation>>("/v1/invitations") : { items: [] }]);
     [access.mesh, access.invitations, access.problem] = [mesh, list.items, null];
   } catch (error) {
     access.problem = error;

@@ -5,12 +5,22 @@ import { go } from "./route.svelte";
 
 interface Session {
   expiresAt: number;
+  user: string;
+  role: string;
+  may: string[];
   key?: string | null;
 }
 
 type State = "unknown" | "in" | "out";
 
-export const session = $state<{ state: State; until: number; why: string }>({ state: "unknown", until: 0, why: "" });
+export const session = $state<{ state: State; until: number; why: string; user: string; role: string; may: string[] }>({
+  state: "unknown",
+  until: 0,
+  why: "",
+  user: "",
+  role: "",
+  may: [],
+});
 
 onSessionEnd(() => {
   session.state = "out";
@@ -28,12 +38,16 @@ export async function begin(): Promise<void> {
   if (session.state === "in" && location.pathname === "/login") go("/");
 }
 
+function take(opened: Session): void {
+  [session.until, session.user, session.role, session.may] = [opened.expiresAt, opened.user, opened.role, opened.may];
+  session.state = "in";
+}
+
 async function logIn(code: string): Promise<void> {
   try {
     const opened = await post<Session>("/v1/session", { code });
     key.write(opened.key ?? "");
-    session.until = opened.expiresAt;
-    session.state = "in";
+    take(opened);
   } catch (error) {
     session.state = "out";
     session.why = wordsOf(error).message;
@@ -46,8 +60,7 @@ async function resume(): Promise<void> {
     return;
   }
   try {
-    session.until = (await get<Session>("/v1/session")).expiresAt;
-    session.state = "in";
+    take(await get<Session>("/v1/session"));
   } catch (error) {
     // A node that does not answer has not ended the session: the pages say that it is away.
     session.state = error instanceof Failure && error.status === 0 ? "in" : "out";
