@@ -31,6 +31,9 @@ pub(crate) struct Place {
     /// Or loopback HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) url: Option<String>,
+    /// With `https`: what its certificate must be, as `ikigai up` prints it there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fingerprint: Option<String>,
     /// Then the file with its token; `IKIGAI_TOKEN_FILE` goes before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) token_file: Option<PathBuf>,
@@ -57,7 +60,10 @@ impl Contexts {
             Some(Place { socket: Some(socket), .. }) => Ok(RemoteNode::unix(socket)),
             Some(place) => {
                 let url = place.url.as_deref().unwrap_or("http://127.0.0.1:7420");
-                RemoteNode::http(url, &token(place)?)
+                match &place.fingerprint {
+                    Some(fingerprint) => RemoteNode::https(url, &token(place)?, fingerprint),
+                    None => RemoteNode::http(url, &token(place)?),
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Putting a node together: configuration and whatever ports an embedder brings, backends for the rest.
 
-use crate::config::{AccessConfig, Config, ConfigError};
+use crate::config::{AccessConfig, Config, ConfigError, HttpConfig};
 use crate::home::{Home, Lock, default_home};
 use crate::keys::AttemptKeys;
 use crate::node::{Node, Serving};
@@ -8,6 +8,7 @@ use crate::{adapters, backends, mesh, system};
 use ikigai_access::Policy;
 use ikigai_editor::{EditorOptions, EditorProxy};
 use ikigai_gateway::{Gateway, GatewayOptions};
+use ikigai_http::Tls;
 use ikigai_ports::executor::Mount;
 use ikigai_ports::{Clock, Executor, Forge, PortError, Rng, Store};
 use ikigai_radicle::KeySigner;
@@ -67,6 +68,9 @@ pub enum BuildError {
     /// The address cannot be listened on.
     #[error("cannot listen")]
     Listen(#[from] ikigai_http::ListenError),
+    /// The certificate cannot be used.
+    #[error("the node's certificate cannot be used")]
+    Tls(#[source] std::io::Error),
     /// The address is none.
     #[error("`{0}` is not an address to listen on")]
     Address(String),
@@ -97,6 +101,9 @@ impl BuildError {
             }
             Self::Backend { .. } | Self::Start(_) => "run: ikigai doctor".to_owned(),
             Self::Listen(error) => error.hint().to_owned(),
+            Self::Tls(_) => {
+                "correct tls.crt and tls.key in the node's folder, or remove both to have new ones made".to_owned()
+            }
             Self::Address(_) => "write it as 127.0.0.1:7420, or \"off\"".to_owned(),
         }
     }
@@ -184,8 +191,10 @@ impl NodeBuilder {
         let gateway = GatewayOptions { models, prices: config.prices.clone(), ..GatewayOptions::default() };
         let gates = Arc::new(Gateway::new(gateway));
         let clock: Arc<dyn Clock> = Arc::new(system::SystemClock::default());
-        let listen = address(&config.http.listen)?;
-        let editor = EditorOptions { port: listen.map_or(0, |a| a.port()) };
+        let listen = addresses(&config.http.listen)?;
+        let tls = tls(&config.http, &home, &name, &listen)?;
+        let here = listen.iter().find(|a| a.ip().is_loopback());
+        let editor = EditorOptions { port: here.map_or(0, SocketAddr::port) };
         let links = mesh::links(&config.mesh, seed).await.map_err(wrap("mesh"))?;
         let fixed = mesh::fixed(&config.mesh).map_err(wrap("mesh"))?;
         let reachable = mesh::gates(links.as_ref(), gates.clone());
@@ -212,8 +221,22 @@ impl NodeBuilder {
         let mesh = links.as_ref().map(|l| Mesh { enrolment: enrolment.clone(), routes: l.routes.clone() });
         let running = ikigai_runtime::start(parts, options, mesh).await?;
         let radicle = forge.radicle;
-        Node::serve(Serving { home, lock, policy, running, enrolment, store, editor, listen, radicle, links })
-            .await
+        let hosts = config.http.hosts;
+        let serving = Serving {
+            home,
+            lock,
+            policy,
+            running,
+            enrolment,
+            store,
+            editor,
+            listen,
+            tls,
+            hosts,
+            radicle,
+            links,
+        };
+        Node::serve(serving).await
     }
 }
 
@@ -229,11 +252,29 @@ async fn claim(home: &Home) -> std::io::Result<Option<Lock>> {
     home.claim()
 }
 
-fn address(text: &str) -> Result<Option<SocketAddr>, BuildError> {
-    match text {
-        "off" => Ok(None),
-        text => text.parse().map(Some).map_err(|_| BuildError::Address(text.to_owned())),
+fn addresses(text: &str) -> Result<Vec<SocketAddr>, BuildError> {
+    if text == "off" {
+        return Ok(Vec::new());
     }
+    let one = |text: &str| text.trim().parse().map_err(|_| BuildError::Address(text.to_owned()));
+    text.split(',').map(one).collect()
+}
+
+/// The certificate, when other machines are served.
+fn tls(
+    config: &HttpConfig,
+    home: &Home,
+    name: &str,
+    listen: &[SocketAddr],
+) -> Result<Option<Tls>, BuildError> {
+    let outside: Vec<_> = listen.iter().filter(|a| !a.ip().is_loopback()).collect();
+    if outside.is_empty() {
+        return Ok(None);
+    }
+    let addresses = outside.iter().filter(|a| !a.ip().is_unspecified()).map(|a| a.ip().to_string());
+    let names = config.hosts.iter().cloned().chain(addresses).chain(["localhost".to_owned()]);
+    let names: Vec<_> = names.chain(name.is_ascii().then(|| name.to_owned())).collect();
+    Tls::load_or_create(home.path(), &names).map(Some).map_err(BuildError::Tls)
 }
 
 /// Who may do what: the organisation's file, else `policy.cedar` of the node's folder, else the standard one.

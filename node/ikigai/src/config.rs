@@ -86,8 +86,12 @@ pub struct NodeConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpConfig {
-    /// Loopback address of the API and the editors; `"off"` for the Unix socket alone.
+    /// Address of the API and the editors; `"off"` for the Unix socket alone. More than one, with commas between
+    /// them: what is not a loopback address is served over TLS, with the node's own certificate. Editors are on
+    /// the first loopback address.
     pub listen: String,
+    /// Names this machine has for others, such as `["box.lan"]`: requests for any other name are refused.
+    pub hosts: Vec<String>,
 }
 
 /// `[access]`.
@@ -198,7 +202,7 @@ pub struct TaskConfig {
 
 impl Default for HttpConfig {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:7420".to_owned() }
+        Self { listen: "127.0.0.1:7420".to_owned(), hosts: Vec::new() }
     }
 }
 

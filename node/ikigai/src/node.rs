@@ -6,7 +6,7 @@ use crate::hosts::{Dashboard, Editors};
 use crate::mesh::Links;
 use ikigai_access::Policy;
 use ikigai_editor::EditorProxy;
-use ikigai_http::{Api, ApiOptions, AuthOptions, Authority, Front, Listener};
+use ikigai_http::{Api, ApiOptions, AuthOptions, Authority, Front, Listener, Tls};
 use ikigai_ports::{NodeHandle, Store};
 use ikigai_radicle::RadicleForge;
 use ikigai_runtime::{Enrolment, Running};
@@ -29,7 +29,8 @@ pub struct Node {
     enrolment: Arc<dyn ikigai_ports::Enrolment>,
     stop: CancellationToken,
     server: JoinHandle<()>,
-    listen: Option<SocketAddr>,
+    listen: Vec<SocketAddr>,
+    tls: Option<Tls>,
     radicle: Option<Arc<RadicleForge>>,
     links: Option<Links>,
     peers: Option<JoinHandle<()>>,
@@ -45,7 +46,9 @@ pub(crate) struct Serving {
     pub(crate) enrolment: Enrolment,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) editor: Arc<EditorProxy>,
-    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) hosts: Vec<String>,
     pub(crate) radicle: Option<Arc<RadicleForge>>,
     pub(crate) links: Option<Links>,
 }
@@ -57,15 +60,30 @@ impl Node {
     }
 
     pub(crate) async fn serve(serving: Serving) -> Result<Self, BuildError> {
-        let Serving { home, lock, policy, running, enrolment, store, editor, listen, radicle, links } =
-            serving;
+        let Serving {
+            home,
+            lock,
+            policy,
+            running,
+            enrolment,
+            store,
+            editor,
+            listen,
+            tls,
+            hosts,
+            radicle,
+            links,
+        } = serving;
         let token = ikigai_http::auth::load_or_create(&home.token())
             .map_err(|source| BuildError::Home { folder: home.path().to_owned(), source })?;
         let mut listeners = vec![Listener::unix(&home.socket()).await?];
-        if let Some(address) = listen {
-            listeners.push(Listener::tcp(address).await?);
+        for address in &listen {
+            listeners.push(match &tls {
+                Some(tls) if !address.ip().is_loopback() => Listener::tls(*address, tls.clone()).await?,
+                _ => Listener::tcp(*address).await?,
+            });
         }
-        let auth = AuthOptions { token: Some(token), hosts: Vec::new() };
+        let auth = AuthOptions { token: Some(token), hosts };
         let options = ApiOptions { auth, fallback: Some(Arc::new(Editors(editor))) };
         let authority = Authority::kept_in(store, policy).await;
         let authority = authority.map_err(|source| BuildError::Backend { what: "store", source })?;
@@ -82,7 +100,7 @@ impl Node {
             let (peer, own) = (Arc::new(running.peer().clone()), Arc::new(running.handle().clone()));
             tokio::spawn(ikigai_grpc::serve(l.reach.mesh.clone(), peer, own, stop.clone()))
         });
-        Ok(Self { home, running, enrolment, stop, server, listen, radicle, links, peers, _lock: lock })
+        Ok(Self { home, running, enrolment, stop, server, listen, tls, radicle, links, peers, _lock: lock })
     }
 
     /// What can be asked of it.
@@ -110,9 +128,14 @@ impl Node {
         self.home.socket()
     }
 
-    /// The loopback address of its API and editors, if it has one.
-    pub const fn listen(&self) -> Option<SocketAddr> {
-        self.listen
+    /// The addresses of its API; those that are not loopback are served over TLS.
+    pub fn listen(&self) -> &[SocketAddr] {
+        &self.listen
+    }
+
+    /// What callers over TLS compare with its certificate: `sha256:` and 64 hex digits.
+    pub fn fingerprint(&self) -> Option<&str> {
+        self.tls.as_ref().map(Tls::fingerprint)
     }
 
     /// Waits until it gave up by itself, because its log cannot be written; what is left to do is [`Node::stop`].

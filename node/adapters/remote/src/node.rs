@@ -47,6 +47,14 @@ impl RemoteNode {
         Ok(Self { target: Target::http(base, token)?, patience: PATIENCE })
     }
 
+    /// The node at `base` (`https://box.lan:7420`) whose certificate has `fingerprint`, shown `token`.
+    ///
+    /// # Errors
+    /// When `base` is no such address, `fingerprint` is none, or the token cannot be a token.
+    pub fn https(base: &str, token: &str, fingerprint: &str) -> Answer<Self> {
+        Ok(Self { target: Target::https(base, token, fingerprint)?, patience: PATIENCE })
+    }
+
     /// The same node, with calls that give up after `patience`; streams are not bound by it.
     #[must_use]
     pub fn patient(self, patience: Duration) -> Self {

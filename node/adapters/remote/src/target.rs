@@ -1,5 +1,6 @@
 //! The other end: a Unix socket, or loopback HTTP with a token.
 
+use crate::pin;
 use ikigai_wire::api::{Code, Problem};
 use std::fmt;
 use std::io;
@@ -16,7 +17,18 @@ const CONNECT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(crate) enum Target {
     Unix(PathBuf),
-    Http { host: String, port: u16, token: String },
+    Http {
+        host: String,
+        port: u16,
+        token: String,
+    },
+    /// Over TLS; the other end is who has the certificate of this fingerprint.
+    Https {
+        host: String,
+        port: u16,
+        token: String,
+        fingerprint: String,
+    },
 }
 
 /// A connection of either kind.
@@ -28,6 +40,17 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 impl Target {
     /// Reads `http://host:port`; without TLS, only a loopback host is sent a token.
     pub(crate) fn http(base: &str, token: &str) -> Result<Self, Problem> {
+        let (host, port) = Self::place(base)?;
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        if bare != "localhost" && !bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()) {
+            let hint = "name it with https:// and --fingerprint, or forward the port with: ssh -L 7420:127.0.0.1:7420 <machine>";
+            let text = format!("{host} is not this machine, and http:// has no TLS");
+            return Err(Problem::new(Code::Denied, text, hint));
+        }
+        Ok(Self::Http { host, port, token: Self::token(token)? })
+    }
+
+    fn place(base: &str) -> Result<(String, u16), Problem> {
         let wrong = |text: String| Problem::new(Code::Usage, text, "use http://127.0.0.1:7420");
         let rest = base.strip_prefix("http://").map(|r| r.trim_end_matches('/'));
         let rest = rest.filter(|r| !r.contains(['/', '@', '?', '#']));
@@ -38,20 +61,30 @@ impl Target {
             }
             _ => (authority, 7420),
         };
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        if bare != "localhost" && !bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()) {
-            let hint = "forward the port with: ssh -L 7420:127.0.0.1:7420 <machine>";
-            return Err(Problem::new(
-                Code::Denied,
-                format!("{host} is not this machine, and there is no TLS yet"),
-                hint,
-            ));
-        }
+        Ok((host.to_owned(), port))
+    }
+
+    fn token(token: &str) -> Result<String, Problem> {
         if token.trim().is_empty() || !token.trim().bytes().all(|b| b.is_ascii_graphic()) {
             let hint = "name the file with --token-file or IKIGAI_TOKEN_FILE";
             return Err(Problem::new(Code::Unauthenticated, "the token cannot be used", hint));
         }
-        Ok(Self::Http { host: host.to_owned(), port, token: token.trim().to_owned() })
+        Ok(token.trim().to_owned())
+    }
+
+    /// Reads `https://host:port` of any machine, known by its certificate's fingerprint.
+    pub(crate) fn https(base: &str, token: &str, fingerprint: &str) -> Result<Self, Problem> {
+        let hint = "`ikigai up` prints it on that machine: sha256: and 64 digits";
+        let hex = fingerprint.strip_prefix("sha256:").unwrap_or_default();
+        if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(Problem::new(Code::Usage, "this is no fingerprint", hint));
+        }
+        let plain = base.strip_prefix("https://").map(|rest| format!("http://{rest}"));
+        let plain =
+            plain.ok_or_else(|| Problem::new(Code::Usage, format!("`{base}` is not https://…"), hint))?;
+        let (host, port) = Self::place(&plain)?;
+        let fingerprint = fingerprint.to_ascii_lowercase();
+        Ok(Self::Https { host, port, token: Self::token(token)?, fingerprint })
     }
 
     pub(crate) async fn connect(&self) -> Result<Box<dyn Stream>, Problem> {
@@ -63,6 +96,12 @@ impl Target {
                     let stream = TcpStream::connect((bare, *port)).await?;
                     stream.set_nodelay(true)?;
                     Box::new(stream)
+                }
+                Self::Https { host, port, fingerprint, .. } => {
+                    let bare = host.trim_start_matches('[').trim_end_matches(']');
+                    let stream = TcpStream::connect((bare, *port)).await?;
+                    stream.set_nodelay(true)?;
+                    Box::new(pin::connect(stream, bare, fingerprint).await?)
                 }
             })
         };
@@ -94,14 +133,14 @@ impl Target {
     pub(crate) fn host(&self) -> String {
         match self {
             Self::Unix(_) => "localhost".into(),
-            Self::Http { host, port, .. } => format!("{host}:{port}"),
+            Self::Http { host, port, .. } | Self::Https { host, port, .. } => format!("{host}:{port}"),
         }
     }
 
     pub(crate) fn bearer(&self) -> Option<String> {
         match self {
             Self::Unix(_) => None,
-            Self::Http { token, .. } => Some(format!("Bearer {token}")),
+            Self::Http { token, .. } | Self::Https { token, .. } => Some(format!("Bearer {token}")),
         }
     }
 }
@@ -111,6 +150,7 @@ impl fmt::Display for Target {
         match self {
             Self::Unix(path) => path.display().fmt(f),
             Self::Http { host, port, .. } => write!(f, "http://{host}:{port}"),
+            Self::Https { host, port, .. } => write!(f, "https://{host}:{port}"),
         }
     }
 }

@@ -221,3 +221,43 @@ async fn what_goes_wrong_has_its_code() {
         assert_eq!(node.snapshot(Filter::default()).await.unwrap_err().code, code);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tls_the_other_end_is_who_has_the_certificate_that_was_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = FakeNode::shop(Timestamp(1_700_000_000_000), "/srv/my shop");
+    let auth = AuthOptions { token: Some(TokenHash::of(TOKEN)), hosts: vec!["box.lan".into()] };
+    let api = Api::new(Arc::new(fake.clone()), ApiOptions { auth, fallback: None });
+    let tls = ikigai_http::Tls::load_or_create(dir.path(), &["localhost".to_owned()]).unwrap();
+    let fingerprint = tls.fingerprint().to_owned();
+    let listener = Listener::tls("127.0.0.1:0".parse().unwrap(), tls).await.unwrap();
+    let Listener::Tls(_, address, _) = listener else { panic!("not TLS") };
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(api.serve(vec![listener], stop.clone()));
+    let base = format!("https://{address}");
+    let node = RemoteNode::https(&base, TOKEN, &fingerprint).unwrap();
+    assert_eq!(node.task("T003").await.unwrap().short, "T003");
+    let mut events = node.events(None).await.unwrap();
+    assert!(events.next().await.unwrap().is_ok());
+    // Another certificate: not a byte of the token is sent.
+    let other = format!("sha256:{}", "0".repeat(64));
+    let error = RemoteNode::https(&base, TOKEN, &other).unwrap().task("T003").await.unwrap_err();
+    assert_eq!(error.code, Code::Unreachable);
+    assert!(error.message.contains(&fingerprint), "{error:?}");
+    let wrong =
+        RemoteNode::https(&base, "wrong-token", &fingerprint).unwrap().task("T003").await.unwrap_err();
+    assert_eq!(wrong.code, Code::Unauthenticated);
+    // Who speaks no TLS gets no answer of ours.
+    let mut plain = tokio::net::TcpStream::connect(address).await.unwrap();
+    plain.write_all(b"GET /v1/tasks HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    let _ = plain.read_to_end(&mut answer).await;
+    assert!(!String::from_utf8_lossy(&answer).contains("HTTP/"), "{answer:?}");
+    for (base, fingerprint) in
+        [(&*base, "sha256:00"), ("http://box.lan:1", &*fingerprint), ("https://box/x", &*fingerprint)]
+    {
+        assert_eq!(RemoteNode::https(base, TOKEN, fingerprint).unwrap_err().code, Code::Usage, "{base}");
+    }
+    stop.cancel();
+    serving.await.unwrap();
+}

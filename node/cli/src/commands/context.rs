@@ -40,16 +40,20 @@ pub(crate) struct Use {
 /// Adds a context
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ssh -NL 7430:127.0.0.1:7420 server &\n  \
-    ikigai context add server --url http://127.0.0.1:7430 --token-file ~/server.token")]
+    ikigai context add server --url http://127.0.0.1:7430 --token-file ~/server.token\n  \
+    ikigai context add box --url https://box.lan:7420 --fingerprint sha256:… --token-file ~/box.token")]
 pub(crate) struct Add {
     /// Its name
     name: String,
     /// A node's Unix socket
     #[arg(long, value_name = "PATH", required_unless_present = "url", conflicts_with_all = ["url", "token_file"])]
     socket: Option<PathBuf>,
-    /// Or a node's loopback address, such as http://127.0.0.1:7420
+    /// Or a node's address: http://127.0.0.1:7420, or https:// with --fingerprint
     #[arg(long)]
     url: Option<String>,
+    /// With https: what its certificate must be, as `ikigai up` prints it on that machine
+    #[arg(long, value_name = "SHA256", requires = "url")]
+    fingerprint: Option<String>,
     /// Then the file with its token
     #[arg(long, value_name = "PATH")]
     token_file: Option<PathBuf>,
@@ -120,11 +124,18 @@ impl Add {
         }
         if let Some(url) = &self.url {
             // Only to have the address checked now and not at the next command.
-            RemoteNode::http(url, "token")?;
+            match &self.fingerprint {
+                Some(fingerprint) => RemoteNode::https(url, "token", fingerprint)?,
+                None => RemoteNode::http(url, "token")?,
+            };
         }
         let whole = |p: PathBuf| env.cwd.join(p);
-        let place =
-            Place { socket: self.socket.map(whole), url: self.url, token_file: self.token_file.map(whole) };
+        let place = Place {
+            socket: self.socket.map(whole),
+            url: self.url,
+            fingerprint: self.fingerprint,
+            token_file: self.token_file.map(whole),
+        };
         contexts.contexts.insert(self.name, place);
         Ok(())
     }

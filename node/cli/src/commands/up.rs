@@ -20,17 +20,21 @@ const LEVELS: &str = "info,libp2p_swarm=warn,libp2p_mdns=warn";
 
 /// What the node prints on stdout, before its socket, once it is ready.
 pub(crate) const READY: &str = "ready ";
+/// What it prints before that, when it serves other machines over TLS.
+const FINGERPRINT: &str = "fingerprint ";
 /// Name of the log of a detached node in the state folder.
 const LOG: &str = "ikigai.log";
 
 /// Makes this machine a node
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ikigai up\n  ikigai up --detach\n  ikigai up --listen 127.0.0.1:7500")]
+#[command(
+    after_help = "Example:\n  ikigai up\n  ikigai up --detach\n  ikigai up --listen 127.0.0.1:7500\n  ikigai up --listen 127.0.0.1:7420,192.168.1.5:7420"
+)]
 pub(crate) struct Up {
     /// Run in the background; returns when the node is ready
     #[arg(short, long)]
     detach: bool,
-    /// Loopback address for HTTP
+    /// Addresses for HTTP, with commas between them; what is not loopback is served over TLS
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
     /// A configuration file read after the usual ones
@@ -57,8 +61,12 @@ impl Up {
         let home = env.state_dir()?;
         let node = ikigai::Node::builder().home(home).config(config).start().await;
         let node = node.map_err(|e| refused(&e))?;
-        if let Some(address) = node.listen() {
-            env.out.say(&format!("the node {} listens on http://{address}", node.id().short()));
+        for address in node.listen() {
+            let scheme = if address.ip().is_loopback() { "http" } else { "https" };
+            env.out.say(&format!("the node {} listens on {scheme}://{address}", node.id().short()));
+        }
+        if let Some(fingerprint) = node.fingerprint() {
+            env.out.lines(&[format!("{FINGERPRINT}{fingerprint}")])?;
         }
         env.out.lines(&[format!("{READY}{}", node.socket().display())])?;
         let code = tokio::select! {
@@ -110,6 +118,9 @@ impl Up {
         let mut lines = BufReader::new(out).lines();
         let ready = async {
             while let Ok(Some(line)) = lines.next_line().await {
+                if line.starts_with(FINGERPRINT) {
+                    env.out.say(&line);
+                }
                 if let Some(socket) = line.strip_prefix(READY) {
                     return Some(socket.to_owned());
                 }

@@ -1,7 +1,7 @@
 //! The API as a value: a node's handle, who may call it, and who answers for other hosts.
 
 use crate::auth::random_hex;
-use crate::guard::Reason;
+use crate::guard::{Reason, Transport};
 use crate::idempotency::Answered;
 use crate::{AuthOptions, Authority, Site, metrics::Refusals, routes};
 use bytes::Bytes;
@@ -11,7 +11,6 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use ikigai_ports::{Enrolment, NodeHandle};
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio_util::sync::CancellationToken;
@@ -51,9 +50,9 @@ pub struct Front {
     pub enrolment: Option<Arc<dyn Enrolment>>,
 }
 
-/// The port a request came to, 0 for the Unix socket.
+/// How a request came.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Port(pub(crate) u16);
+pub(crate) struct Came(pub(crate) Transport);
 
 /// The API of one node; clones share everything.
 #[derive(Debug, Clone)]
@@ -71,7 +70,10 @@ pub(crate) struct Shared {
     pub(crate) answered: Answered,
     /// Ends the streams; set when the server is told to stop.
     pub(crate) stop: CancellationToken,
-    pub(crate) address: OnceLock<SocketAddr>,
+    /// What addresses of its pages begin with.
+    pub(crate) address: OnceLock<String>,
+    /// The same for other machines, when they are served.
+    pub(crate) outside: OnceLock<String>,
     prefix: String,
     requests: AtomicU64,
 }
@@ -91,6 +93,7 @@ impl Api {
             options,
             front,
             address: OnceLock::new(),
+            outside: OnceLock::new(),
             refusals: Refusals::default(),
             answered: Answered::default(),
             stop: CancellationToken::new(),
@@ -111,13 +114,16 @@ impl Shared {
 
     /// The address of a page, for a browser; `None` when nothing is served to one.
     pub(crate) fn page(&self, name: &str) -> Option<String> {
-        let address = self.listens_on()?;
-        self.front.site.as_ref().map(|_| format!("http://{address}/{name}"))
+        self.at(self.address.get()?, name)
     }
 
-    /// Where a browser of this machine finds it.
-    pub(crate) fn listens_on(&self) -> Option<SocketAddr> {
-        self.address.get().copied()
+    /// The address of a page, for somebody who may be at another machine.
+    pub(crate) fn page_outside(&self, name: &str) -> Option<String> {
+        self.at(self.outside.get().or_else(|| self.address.get())?, name)
+    }
+
+    fn at(&self, address: &str, name: &str) -> Option<String> {
+        self.front.site.as_ref().map(|_| format!("{address}/{name}"))
     }
 
     pub(crate) fn refused(&self, reason: Reason) {

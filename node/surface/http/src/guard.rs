@@ -8,6 +8,7 @@ use http::header::{
 use http::request::Parts;
 use http::{Method, StatusCode};
 use ikigai_wire::api::{Code, Problem};
+use std::net::{IpAddr, SocketAddr};
 
 /// Largest request body, in bytes.
 pub const MAX_BODY: usize = 1 << 20;
@@ -26,6 +27,41 @@ pub enum Transport {
         /// The port that listens.
         port: u16,
     },
+    /// Over TLS.
+    Tls {
+        /// The address of this machine that was called.
+        at: SocketAddr,
+    },
+}
+
+// === impl Transport ===
+
+impl Transport {
+    /// The port that listens; 0 for the Unix socket.
+    pub const fn port(self) -> u16 {
+        match self {
+            Self::Unix => 0,
+            Self::Tcp { port } => port,
+            Self::Tls { at } => at.port(),
+        }
+    }
+
+    /// Whether nobody on the way can read it.
+    pub const fn is_tls(self) -> bool {
+        matches!(self, Self::Tls { .. })
+    }
+
+    /// What addresses begin with, and the port they mean when they name none.
+    const fn scheme(self) -> (&'static str, u16) {
+        if self.is_tls() { ("https://", 443) } else { ("http://", 80) }
+    }
+
+    /// Whether `host` is the very address that was called: no name, so nobody else can have it mean another one.
+    fn is_at(self, host: &str) -> bool {
+        let Self::Tls { at } = self else { return false };
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        bare.parse::<IpAddr>().is_ok_and(|ip| ip == at.ip().to_canonical())
+    }
 }
 
 /// Why a request was refused, for the counters.
@@ -99,9 +135,7 @@ pub fn host(parts: &Parts, transport: Transport) -> Result<String, Refusal> {
         one(&parts.headers, HOST).map_err(|()| wrong_host("the request names more or less than one host"))?;
     let host = host.ok_or_else(|| wrong_host("the request names no host"))?;
     let (name, port) = split_port(host).ok_or_else(|| wrong_host("the request's host cannot be read"))?;
-    if let Transport::Tcp { port: own } = transport
-        && port.unwrap_or(80) != own
-    {
+    if transport != Transport::Unix && port.unwrap_or(transport.scheme().1) != transport.port() {
         return Err(wrong_host("the request names another port"));
     }
     Ok(name.to_ascii_lowercase())
@@ -112,7 +146,7 @@ pub fn host(parts: &Parts, transport: Transport) -> Result<String, Refusal> {
 /// # Errors
 /// A [`Refusal`] that says what is wrong with it.
 pub fn check(parts: &Parts, host: &str, transport: Transport, auth: &AuthOptions) -> Result<(), Refusal> {
-    check_host(host, auth)?;
+    check_host(host, transport, auth)?;
     if parts.headers.contains_key(UPGRADE) {
         let hint = "the API has no WebSockets; events come from GET /v1/events";
         let text = "this change of protocol is not served";
@@ -139,17 +173,19 @@ pub(crate) fn check_page(parts: &Parts) -> Result<(), Refusal> {
     Err(refuse(Reason::Origin, StatusCode::FORBIDDEN, Code::Denied, "another page asks for this one", hint))
 }
 
-fn check_host(host: &str, auth: &AuthOptions) -> Result<(), Refusal> {
-    if is_own_name(host, auth) { Ok(()) } else { Err(wrong_host("this node is not that host")) }
+fn check_host(host: &str, transport: Transport, auth: &AuthOptions) -> Result<(), Refusal> {
+    if is_own_name(host, transport, auth) { Ok(()) } else { Err(wrong_host("this node is not that host")) }
 }
 
-pub(crate) fn is_own_name(host: &str, auth: &AuthOptions) -> bool {
+pub(crate) fn is_own_name(host: &str, transport: Transport, auth: &AuthOptions) -> bool {
     ["localhost", "127.0.0.1", "[::1]"].contains(&host)
+        || transport.is_at(host)
         || auth.hosts.iter().any(|h| h.eq_ignore_ascii_case(host))
 }
 
 fn wrong_host(message: &str) -> Refusal {
-    let hint = "call http://localhost:<port>, http://127.0.0.1:<port> or http://[::1]:<port>";
+    let hint = "call http://localhost:<port>, http://127.0.0.1:<port> or http://[::1]:<port>; over TLS, this machine's \
+        address or a name of http.hosts in its configuration";
     refuse(Reason::Host, StatusCode::MISDIRECTED_REQUEST, Code::Denied, message, hint)
 }
 
@@ -167,11 +203,12 @@ fn check_origin(headers: &HeaderMap, transport: Transport, auth: &AuthOptions) -
         Ok(Some(origin)) => origin,
         Err(()) => return Err(refusal("the request names more than one origin")),
     };
-    let Transport::Tcp { port: own } = transport else {
+    if transport == Transport::Unix {
         return Err(refusal("the request names an origin"));
-    };
-    let good = origin.strip_prefix("http://").and_then(split_port).is_some_and(|(name, port)| {
-        is_own_name(&name.to_ascii_lowercase(), auth) && port.unwrap_or(80) == own
+    }
+    let (scheme, usual) = transport.scheme();
+    let good = origin.strip_prefix(scheme).and_then(split_port).is_some_and(|(name, port)| {
+        is_own_name(&name.to_ascii_lowercase(), transport, auth) && port.unwrap_or(usual) == transport.port()
     });
     if good { Ok(()) } else { Err(refusal("the request comes from another origin")) }
 }

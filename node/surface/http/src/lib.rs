@@ -13,6 +13,7 @@ pub mod listen;
 pub mod openapi;
 pub mod serve;
 pub mod site;
+pub mod tls;
 
 mod audit;
 mod frames;
@@ -26,3 +27,4 @@ pub use auth::{AuthOptions, TokenHash};
 pub use authority::Authority;
 pub use listen::{ListenError, Listener};
 pub use site::{Site, SiteFile};
+pub use tls::Tls;

@@ -1,5 +1,6 @@
 //! Where the API listens: a Unix socket for the same user, and loopback TCP for who has the token.
 
+use crate::Tls;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -16,6 +17,8 @@ pub enum Listener {
     Unix(UnixListener, SocketFile),
     /// Loopback only.
     Tcp(TcpListener, SocketAddr),
+    /// For other machines, with the node's certificate.
+    Tls(TcpListener, SocketAddr, Tls),
 }
 
 /// The socket's file, removed on drop.
@@ -25,8 +28,8 @@ pub struct SocketFile(PathBuf);
 /// Why nothing listens.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    /// There is no TLS yet, so nothing but loopback is served.
-    #[error("will not listen on {0}: it is not a loopback address, and there is no TLS yet")]
+    /// Other machines are served over TLS or not at all.
+    #[error("will not listen on {0} without TLS: it is not a loopback address")]
     NotLoopback(SocketAddr),
     /// A node answers on this socket.
     #[error("a node is already running on {0}")]
@@ -54,9 +57,7 @@ impl ListenError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::NotLoopback(_) => {
-                "use 127.0.0.1 or [::1]; from another machine, forward the port with ssh -L"
-            }
+            Self::NotLoopback(_) => "use 127.0.0.1 or [::1], or listen with a certificate: Listener::tls",
             Self::Running(_) => "run: ikigai down",
             Self::NotASocket(_) => "move the file away, or use another state folder with --home",
             Self::TooLong(_) => "use a shorter state folder with --home",
@@ -102,11 +103,36 @@ impl Listener {
         Ok(Self::Tcp(listener, bound))
     }
 
+    /// Listens on any `address`, for whoever speaks TLS.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn tls(address: SocketAddr, tls: Tls) -> Result<Self, ListenError> {
+        let system = |source| ListenError::System { place: address.to_string(), source };
+        let listener = TcpListener::bind(address).await.map_err(system)?;
+        let bound = listener.local_addr().map_err(system)?;
+        Ok(Self::Tls(listener, bound, tls))
+    }
+
+    /// What addresses of its pages begin with; `hosts` are names it is known by.
+    pub(crate) fn page(&self, hosts: &[String]) -> Option<String> {
+        match self {
+            Self::Unix(..) => None,
+            Self::Tcp(_, address) => Some(format!("http://{address}")),
+            Self::Tls(_, address, _) if !address.ip().is_unspecified() => Some(format!("https://{address}")),
+            Self::Tls(_, address, _) => {
+                let host = hosts.first().map_or("localhost", String::as_str);
+                Some(format!("https://{host}:{}", address.port()))
+            }
+        }
+    }
+
     /// Where it listens: a path, or `http://address`.
     pub fn place(&self) -> String {
         match self {
             Self::Unix(_, file) => file.0.display().to_string(),
             Self::Tcp(_, address) => format!("http://{address}"),
+            Self::Tls(_, address, _) => format!("https://{address}"),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Connections: who is on the other end, which host is asked, and what is refused before a handler.
 
-use crate::api::Port;
+use crate::api::Came;
 use crate::authority::now;
 use crate::guard::{self, MAX_BODY, MAX_HEAD, MAX_HEADERS, Refusal, Transport};
 use crate::reply::{REQUEST_ID, finish};
-use crate::{Api, HostBody, Listener, routes, site};
+use crate::{Api, HostBody, Listener, Tls, routes, site};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::Request;
@@ -19,7 +19,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::UnixStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -38,8 +38,11 @@ impl Api {
     pub async fn serve(self, listeners: Vec<Listener>, stop: CancellationToken) {
         let connections = TaskTracker::new();
         for listener in &listeners {
-            if let Listener::Tcp(_, address) = listener {
-                let _ = self.shared.address.set(*address);
+            if let Some(address) = listener.page(&self.shared.options.auth.hosts) {
+                if matches!(listener, Listener::Tls(..)) {
+                    let _ = self.shared.outside.set(address.clone());
+                }
+                let _ = self.shared.address.set(address);
             }
         }
         let loops = listeners.into_iter().map(|l| accept(self.clone(), l, stop.clone(), connections.clone()));
@@ -93,8 +96,29 @@ async fn accept_one(
             let _ = stream.set_nodelay(true);
             connections.spawn(connection(api.clone(), stream, transport, stop.clone(), place));
         }
+        Listener::Tls(socket, _, tls) => {
+            let (stream, _) = socket.accept().await?;
+            let _ = stream.set_nodelay(true);
+            connections.spawn(secured(api.clone(), stream, tls.clone(), stop.clone(), place));
+        }
     }
     Ok(())
+}
+
+/// A connection whose first bytes must be a handshake.
+async fn secured(
+    api: Api,
+    stream: TcpStream,
+    tls: Tls,
+    stop: CancellationToken,
+    place: OwnedSemaphorePermit,
+) {
+    let Ok(at) = stream.local_addr() else { return };
+    match tokio::time::timeout(HEAD_TIMEOUT, tls.acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => connection(api, stream, Transport::Tls { at }, stop, place).await,
+        Ok(Err(error)) => tracing::debug!(%error, "no handshake"),
+        Err(_) => tracing::debug!("a handshake did not come in time"),
+    }
 }
 
 /// The kernel says who is on the other end: only our own user and root may call.
@@ -143,28 +167,25 @@ impl Api {
             Err(refusal) => return self.refuse(refusal, &parts, &id),
         };
         if let (Transport::Tcp { .. }, Some(service)) = (transport, &self.shared.options.fallback)
-            && !guard::is_own_name(&host, &self.shared.options.auth)
+            && !guard::is_own_name(&host, transport, &self.shared.options.auth)
             && service.answers(&host)
         {
             return service.serve(Request::from_parts(parts, body)).await;
         }
         let auth = &self.shared.options.auth;
-        if let Some(site) = self.shared.front.site.as_deref().filter(|_| guard::is_own_name(&host, auth))
+        if let Some(site) =
+            self.shared.front.site.as_deref().filter(|_| guard::is_own_name(&host, transport, auth))
             && let Some(answer) = site::answer(site, &parts)
         {
             return answer.map_or_else(|r| self.refuse(r, &parts, &id), |page| boxed(finish_page(page, &id)));
         }
-        let port = match transport {
-            Transport::Unix => 0,
-            Transport::Tcp { port } => port,
-        };
         let who = match self.who(&parts, &host, transport) {
             Ok(who) => who,
             Err(refusal) => return self.refuse(refusal, &parts, &id),
         };
         let mut request = Request::from_parts(parts, Body::new(Limited::new(body, MAX_BODY)));
         request.headers_mut().remove(REQUEST_ID);
-        request.extensions_mut().insert(Port(port));
+        request.extensions_mut().insert(Came(transport));
         request.extensions_mut().insert(who);
         let response = match self.router.clone().call(request).await {
             Ok(response) => response,

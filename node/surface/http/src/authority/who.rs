@@ -23,7 +23,9 @@ impl Authority {
         }
         match transport {
             Transport::Unix => Ok(Principal::owner(Via::Socket)),
-            Transport::Tcp { port } => Ok(self.session(headers, port).unwrap_or(Principal::Nobody)),
+            Transport::Tcp { .. } | Transport::Tls { .. } => {
+                Ok(self.session(headers, transport.port()).unwrap_or(Principal::Nobody))
+            }
         }
     }
 

@@ -137,3 +137,21 @@ fn the_unix_socket_needs_no_token_but_no_page_may_use_it() {
     assert_eq!(unix(&[]), Err(Reason::Host));
     assert_eq!(unix(&[("host", "localhost"), ("origin", "http://localhost:7420")]), Err(Reason::Origin));
 }
+
+#[test]
+fn over_tls_the_address_that_was_called_is_a_host_and_a_name_must_be_ours() {
+    let at = |host: &str, origin: &str| {
+        let headers = [("host", host), ("authorization", "Bearer secret"), ("origin", origin)];
+        let headers: Vec<_> = headers.into_iter().filter(|(_, v)| !v.is_empty()).collect();
+        verdict(Transport::Tls { at: "10.0.0.5:7420".parse().unwrap() }, "/v1/tasks", &headers)
+    };
+    for host in ["10.0.0.5:7420", "box.lan:7420", "localhost:7420"] {
+        assert_eq!(at(host, ""), Ok(()), "{host}");
+        assert_eq!(at(host, &format!("https://{host}")), Ok(()), "{host}");
+        assert_eq!(at(host, &format!("http://{host}")), Err(Reason::Origin), "{host}");
+    }
+    for host in ["10.0.0.6:7420", "10.0.0.5", "10.0.0.5:443", "evil.example:7420", "10.0.0.5.nip.io:7420"] {
+        assert_eq!(at(host, ""), Err(Reason::Host), "{host}");
+    }
+    assert_eq!(tcp(&[("host", "10.0.0.5:7420")]), Err(Reason::Host), "not without TLS");
+}

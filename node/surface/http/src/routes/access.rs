@@ -2,11 +2,12 @@
 
 use super::App;
 use super::extract::{Names, parse, read};
-use super::session::{login_page, not_made, refused};
+use super::session::{not_made, refused};
 use super::{Route, route};
 use crate::authority::now;
 use crate::openapi::Operation;
 use crate::reply::{Failure, Note, Reply, document, noted};
+use crate::site::nowhere;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -102,7 +103,7 @@ async fn remove_user(State(app): App, Names(name): Names<String>) -> Reply {
 }
 
 async fn user_link(State(app): App, Names(name): Names<String>) -> Reply {
-    let page = login_page(&app)?;
+    let page = app.page_outside("login").ok_or_else(nowhere)?;
     let (code, expires_at) = app.front.authority.code_for(&name).map_err(refused)?;
     document("LoginLink", LoginLink { url: format!("{page}#{code}"), expires_at })
 }

@@ -2,8 +2,9 @@
 
 use super::App;
 use super::extract::{parse, read};
-use crate::api::{Port, Shared};
+use crate::api::{Came, Shared};
 use crate::authority::{NotMade, cookie_name, now};
+use crate::guard::Transport;
 use crate::reply::{Failure, Note, Reply, document, noted};
 use crate::site::nowhere;
 use axum::Extension;
@@ -22,13 +23,13 @@ pub(super) async fn link(State(app): App, Extension(who): Extension<Principal>) 
 }
 
 /// Where a browser comes in.
-pub(super) fn login_page(app: &Shared) -> Result<String, Failure> {
+fn login_page(app: &Shared) -> Result<String, Failure> {
     app.page("login").ok_or_else(nowhere)
 }
 
 pub(super) async fn open(
     State(app): App,
-    Extension(Port(port)): Extension<Port>,
+    Extension(Came(transport)): Extension<Came>,
     headers: HeaderMap,
     body: Body,
 ) -> Reply {
@@ -40,9 +41,13 @@ pub(super) async fn open(
         Problem::new(Code::Unauthenticated, text, "run: ikigai open")
     };
     let opened = opened.ok_or_else(stale)?;
-    let name = cookie_name(port);
+    let name = cookie_name(transport.port());
     let seconds = opened.pass.until.since(now()).as_secs();
-    let cookie = format!("{name}={}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}", opened.cookie);
+    let cookie = format!(
+        "{name}={}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}{}",
+        opened.cookie,
+        secure(transport)
+    );
     let who = app.front.authority.holder(&opened.pass);
     let view = view(&app, &who, opened.pass.until);
     let mut response = document("Session", SessionView { key: Some(opened.key), ..view })?;
@@ -57,14 +62,17 @@ pub(super) async fn show(State(app): App, Extension(who): Extension<Principal>) 
 
 pub(super) async fn end(
     State(app): App,
-    Extension(Port(port)): Extension<Port>,
+    Extension(Came(transport)): Extension<Came>,
     Extension(who): Extension<Principal>,
 ) -> Reply {
     let pass = session(&app, &who)?;
     let view = view(&app, &who, pass.until);
     app.front.authority.revoke(Kind::Session, &pass.id).await.map_err(not_made)?;
     let mut response = document("Session", view)?;
-    set(&mut response, &format!("{}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0", cookie_name(port)));
+    set(
+        &mut response,
+        &format!("{}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0", cookie_name(transport.port())),
+    );
     Ok(response)
 }
 
@@ -82,6 +90,11 @@ fn view(app: &Shared, who: &Principal, expires_at: Timestamp) -> SessionView {
     let may = Action::ALL.into_iter().filter(|a| app.front.authority.allows(who, *a, &Resource::Node));
     let may = may.map(|a| a.name().to_owned()).collect();
     SessionView { expires_at, user: name.clone(), role: role.to_string(), may, key: None }
+}
+
+/// A cookie of TLS is sent over nothing else.
+fn secure(transport: Transport) -> &'static str {
+    if transport.is_tls() { "; Secure" } else { "" }
 }
 
 fn set(response: &mut axum::response::Response, cookie: &str) {

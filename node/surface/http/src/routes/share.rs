@@ -52,7 +52,7 @@ async fn share(
         task: Some(task.id.to_string()),
     };
     let (pass, secret) = app.front.authority.issue(request).await.map_err(not_made)?;
-    let url = app.page("share").map(|page| format!("{page}#{secret}"));
+    let url = app.page_outside("share").map(|page| format!("{page}#{secret}"));
     let note = Note(format!("share link {} of {}", pass.id, task.short));
     let view = PassView { token: Some(secret), url, ..pass_view(pass) };
     Ok(noted(document("Share", view)?, note))
