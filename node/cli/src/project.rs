@@ -1,6 +1,7 @@
 //! The project around a folder, and features as people name them.
 
 use ikigai_wire::api::{Code, Problem};
+use ikigai_wire::project::ActiveFeature;
 use std::path::{Component, Path, PathBuf};
 
 /// A project's checkout.
@@ -26,6 +27,17 @@ impl Project {
     pub(crate) fn text(&self) -> Result<String, Problem> {
         let text = self.root.to_str().map(str::to_owned);
         text.ok_or_else(|| Problem::plain(Code::Usage, format!("{} is no UTF-8 path", self.root.display())))
+    }
+
+    /// The feature of a project that has one alone and says of none that it is active.
+    pub(crate) fn only_feature(&self) -> Option<String> {
+        if self.root.join(ActiveFeature::PATH).exists() {
+            return None;
+        }
+        let entries = std::fs::read_dir(self.root.join("specs")).ok()?.flatten();
+        let mut with_tasks = entries.filter(|e| e.path().join("tasks.md").is_file());
+        let only = with_tasks.next()?;
+        with_tasks.next().is_none().then(|| only.file_name().into_string().ok())?
     }
 
     /// A feature's folder relative to the project: `001-shop`, `specs/001-shop`, or a path to its tasks.md.
@@ -82,6 +94,22 @@ mod tests {
         assert_eq!(find(&deep).unwrap(), Project { root: dir.path().join("a"), spec_kit: false });
         std::fs::create_dir_all(dir.path().join(".specify")).unwrap();
         assert_eq!(find(&deep).unwrap(), Project { root: dir.path().into(), spec_kit: true });
+    }
+
+    #[test]
+    fn one_feature_needs_no_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let project = Project { root: dir.path().to_owned(), spec_kit: true };
+        let feature = |name: &str| {
+            std::fs::create_dir_all(dir.path().join("specs").join(name)).unwrap();
+            std::fs::write(dir.path().join("specs").join(name).join("tasks.md"), "").unwrap();
+        };
+        assert_eq!(project.only_feature(), None);
+        feature("001-shop");
+        std::fs::create_dir_all(dir.path().join("specs/002-not-planned-yet")).unwrap();
+        assert_eq!(project.only_feature().as_deref(), Some("001-shop"));
+        feature("002-not-planned-yet");
+        assert_eq!(project.only_feature(), None, "which of two is for the person to say");
     }
 
     #[test]

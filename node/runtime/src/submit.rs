@@ -46,7 +46,7 @@ impl Handle {
             return Ok(earlier);
         }
         let project = Project::open(&self.parts, &request.project).await?;
-        let proposal = match &request.source {
+        let mut proposal = match &request.source {
             SubmitSource::Feature { feature, ids, with_deps } => {
                 let read = project.feature(&self.parts, feature.as_deref()).await?;
                 self.feature_tasks(&project, &read, ids, *with_deps, &request)?
@@ -55,7 +55,7 @@ impl Handle {
                 self.text_task(&project, text, story.as_deref(), *parallel, &request).await?
             }
         };
-        self.check_prices(&proposal, &request)?;
+        self.check_prices(&mut proposal, &request)?;
         let plan = self.plan(&proposal).await?;
         if request.dry_run {
             return Ok(SubmitView { plan, accepted: Vec::new() });
@@ -93,12 +93,12 @@ impl Handle {
         projects.map_err(|e| Problem::plain(Code::Failed, e.to_string()))
     }
 
-    fn check_prices(&self, proposal: &Proposal, request: &SubmitRequest) -> Answer<()> {
+    /// What a task may cost has to be known, or not to matter; a plan only says so.
+    fn check_prices(&self, proposal: &mut Proposal, request: &SubmitRequest) -> Answer<()> {
         if request.options.allow_unknown_price {
             return Ok(());
         }
-        for task in &proposal.tasks {
-            let spec = &task.spec;
+        for Proposed { spec, .. } in &proposal.tasks {
             let needed = self.options.provider_needed(&spec.adapter, &spec.provider);
             if !needed.is_empty() && self.options.prices.of(&needed, &spec.model).is_none() {
                 let hint = format!(
@@ -106,6 +106,10 @@ impl Handle {
                     spec.model
                 );
                 let message = format!("the price of model {} of provider {needed} is unknown", spec.model);
+                if request.dry_run {
+                    proposal.warnings.push(format!("{message}: {hint}"));
+                    return Ok(());
+                }
                 return Err(Problem::new(Code::Denied, message, hint));
             }
         }

@@ -19,11 +19,14 @@ pub(crate) struct Plan {
     /// A feature (001-shop) or a path to its tasks.md; without it, the active feature
     #[arg(value_name = "FEATURE")]
     feature: Option<String>,
+    /// The same, as `task new` takes it
+    #[arg(long = "feature", value_name = "FEATURE", conflicts_with = "feature", hide = true)]
+    named: Option<String>,
 }
 
 impl Plan {
     pub(crate) async fn run(self, env: &Env) -> Outcome {
-        let (project, feature) = place(env, self.feature.as_deref())?;
+        let (project, feature) = place(env, self.feature.or(self.named).as_deref())?;
         let source = SubmitSource::Feature { feature, ids: Vec::new(), with_deps: false };
         let request =
             SubmitRequest { project: project.text()?, source, dry_run: true, ..SubmitRequest::default() };
@@ -34,7 +37,8 @@ impl Plan {
 }
 
 /// The project and its feature that `given` names; the shell's `SPECIFY_FEATURE_DIRECTORY` goes before the
-/// node's own reading of the active feature, because the node does not see the shell.
+/// node's own reading of the active feature, because the node does not see the shell. A project with one feature
+/// and none that is active means that one.
 pub(crate) fn place(env: &Env, given: Option<&str>) -> Result<(Project, Option<String>), Problem> {
     let hint = "go to a folder with .specify, or make one: specify init .";
     let none = || Problem::new(Code::NotFound, "there is no Spec-Kit project here", hint);
@@ -42,7 +46,8 @@ pub(crate) fn place(env: &Env, given: Option<&str>) -> Result<(Project, Option<S
     let from = file.as_deref().and_then(Path::parent).unwrap_or(&env.cwd);
     let project = crate::project::find(from).filter(|p| p.spec_kit).ok_or_else(none)?;
     let active = std::env::var("SPECIFY_FEATURE_DIRECTORY").ok().filter(|f| !f.is_empty());
-    let feature = given.map(str::to_owned).or(active).map(|f| project.feature(&f, &env.cwd)).transpose()?;
+    let named = given.map(str::to_owned).or(active).or_else(|| project.only_feature());
+    let feature = named.map(|f| project.feature(&f, &env.cwd)).transpose()?;
     Ok((project, feature))
 }
 

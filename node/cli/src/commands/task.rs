@@ -21,6 +21,7 @@ pub(crate) enum Task {
     Show(show::Show),
     Logs(logs::Logs),
     Why(show::Why),
+    #[command(alias = "cancel")]
     Stop(act::Stop),
     Pause(act::Pause),
     Resume(act::Resume),

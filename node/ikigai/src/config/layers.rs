@@ -28,9 +28,7 @@ impl Layers {
     /// When a file that is there cannot be read or is not TOML.
     pub fn usual(project: Option<&Path>) -> Result<Self, ConfigError> {
         let mut layers = Self::default();
-        if std::env::var_os("OPENAI_API_KEY").is_some_and(|key| !key.is_empty()) {
-            layers.text("built in, since OPENAI_API_KEY is set", OPENAI)?;
-        }
+        layers.openai(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))?;
         for file in files() {
             layers.file(&file)?;
         }
@@ -39,6 +37,23 @@ impl Layers {
         }
         layers.environment(std::env::vars());
         Ok(layers)
+    }
+
+    /// The provider of whoever has a key for it and configured nothing. The variables are those of other programs
+    /// too, so whatever is configured goes before them.
+    fn openai(&mut self, variable: impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
+        if variable("OPENAI_API_KEY").is_none() {
+            return Ok(());
+        }
+        let quoted = |text: String| Value::String(text).to_string();
+        let url =
+            quoted(variable("OPENAI_BASE_URL").unwrap_or_else(|| "https://api.openai.com/v1".to_owned()));
+        let model = variable("OPENAI_MODEL").map(|name| format!("[task]\nmodel = {}\n", quoted(name)));
+        let text = format!(
+            "[models.openai]\nkind = \"responses\"\nbase_url = {url}\nsecret = \"env:OPENAI_API_KEY\"\n{}",
+            model.unwrap_or_default()
+        );
+        self.text("built in, since OPENAI_API_KEY is set", &text)
     }
 
     /// Adds a project's file, if it is there. It comes from a repository, which may say what its tasks want and not
@@ -163,14 +178,6 @@ const KEYS: [&str; 23] = [
 const ALIASES: [(&str, &str); 2] =
     [("IKIGAI_AGENT_IMAGE", "executor.image"), ("IKIGAI_RADICLE_BIN", "forge.radicle_bin")];
 
-/// The provider of whoever has a key for it and configured nothing.
-const OPENAI: &str = r#"
-[models.openai]
-kind = "responses"
-base_url = "https://api.openai.com/v1"
-secret = "env:OPENAI_API_KEY"
-"#;
-
 fn variable(key: &str) -> String {
     format!("IKIGAI_{}", key.replace('.', "_").to_ascii_uppercase())
 }
@@ -227,6 +234,27 @@ mod tests {
         let mut layers = Layers::default();
         let error = layers.text("a.toml", "[http]\nlissen = 1").unwrap_err().to_string();
         assert!(error.starts_with("a.toml: ") && error.contains("lissen"), "{error}");
+    }
+
+    #[test]
+    fn whoever_has_a_key_and_configured_nothing_has_a_provider() {
+        let explained = |set: &[(&str, &str)]| {
+            let mut layers = Layers::default();
+            let find = |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+            layers.openai(find).unwrap();
+            layers.config().unwrap()
+        };
+        assert!(
+            explained(&[("OPENAI_BASE_URL", "http://x/v1")]).models.is_empty(),
+            "without a key there is none"
+        );
+        let config = explained(&[("OPENAI_API_KEY", "k")]);
+        assert!(format!("{:?}", config.models["openai"]).contains("https://api.openai.com/v1"));
+        let set =
+            [("OPENAI_API_KEY", "k"), ("OPENAI_BASE_URL", "http://127.0.0.1:1/\"v1"), ("OPENAI_MODEL", "m")];
+        let config = explained(&set);
+        assert!(format!("{:?}", config.models["openai"]).contains("127.0.0.1:1"));
+        assert_eq!(config.task.model.as_deref(), Some("m"));
     }
 
     #[test]

@@ -172,7 +172,13 @@ fn of_node(own: &NodeView) -> Vec<Check> {
         Check::ok("isolation", format!("{} holds agents to every limit", own.executor))
     } else {
         let found = format!("{} does not isolate: {}", own.executor, own.isolation_missing.join("; "));
-        Check::warn("isolation", found, "use Docker, or accept that")
+        let docker = own.executor == "docker";
+        let hint = if docker {
+            "run agents you would not trust with that on a machine of their own"
+        } else {
+            "use Docker, or accept that"
+        };
+        Check::warn("isolation", found, hint)
     });
     checks.push(if own.providers.is_empty() {
         Check::warn("model", "no model provider", "set OPENAI_API_KEY, or configure one under [models]")
