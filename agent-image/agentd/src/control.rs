@@ -3,13 +3,15 @@
 use crate::editor::Editor;
 use crate::gateway::{Gateway, Pause, Upgraded};
 use crate::stop::Stopper;
+use crate::terminal::Terminal;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, WriteHalf, copy, split};
 use tokio::net::UnixStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 /// An order is one JSON line of at most this many bytes.
@@ -23,24 +25,49 @@ const ANSWERS: usize = 64;
 #[derive(Debug, PartialEq, Eq)]
 enum Order {
     Finish,
-    DialEditor { id: u64 },
-    Unknown { id: Option<u64> },
+    /// A person types: the program's end is told later.
+    Hold,
+    Release,
+    DialEditor {
+        id: u64,
+    },
+    DialTerminal {
+        id: u64,
+    },
+    Unknown {
+        id: Option<u64>,
+    },
+}
+
+/// What orders are about.
+#[derive(Debug, Clone)]
+pub struct Obeying {
+    /// What is dialled.
+    pub editor: Editor,
+    /// The same.
+    pub terminal: Terminal,
+    /// Whether a person holds the agent.
+    pub held: Arc<watch::Sender<bool>>,
+    /// How the end is asked for.
+    pub stopper: Stopper,
 }
 
 /// Keeps the control connection for as long as agentd lives; the node may go away and come back.
-pub async fn keep(gateway: Gateway, editor: Editor, stopper: Stopper) {
+pub async fn keep(gateway: Gateway, over: Obeying) {
     let mut pause = Pause::default();
     loop {
         if let Ok(stream) = gateway.upgrade("/agentd/control", "ikigai-control").await {
             pause = Pause::default();
             // However it ended, the next thing to do is the same.
-            obey(stream, &gateway, &editor, &stopper).await.ok();
+            obey(stream, &gateway, &over).await.ok();
+            // A node that comes back says again who types.
+            over.held.send_replace(false);
         }
         pause.wait().await;
     }
 }
 
-async fn obey(stream: Upgraded, gateway: &Gateway, editor: &Editor, stopper: &Stopper) -> io::Result<()> {
+async fn obey(stream: Upgraded, gateway: &Gateway, over: &Obeying) -> io::Result<()> {
     let (read, write) = split(stream);
     let mut orders = BufReader::new(read);
     let (answers, waiting) = mpsc::channel(ANSWERS);
@@ -54,9 +81,14 @@ async fn obey(stream: Upgraded, gateway: &Gateway, editor: &Editor, stopper: &St
             return Ok(());
         }
         match parse(&line) {
-            Order::Finish => stopper.ask(Signal::TERM),
+            Order::Finish => over.stopper.ask(Signal::TERM),
+            Order::Hold => drop(over.held.send_replace(true)),
+            Order::Release => drop(over.held.send_replace(false)),
             Order::DialEditor { id } => {
-                tokio::spawn(dial(id, gateway.clone(), editor.clone(), answers.clone()));
+                tokio::spawn(dial(id, gateway.clone(), over.editor.clone(), answers.clone()));
+            }
+            Order::DialTerminal { id } => {
+                tokio::spawn(dial_terminal(id, gateway.clone(), over.terminal.clone(), answers.clone()));
             }
             Order::Unknown { id: Some(id) } => {
                 answers.send(failed(id, "this agentd does not know the order")).await.ok();
@@ -71,7 +103,10 @@ fn parse(line: &[u8]) -> Order {
     let id = order["id"].as_u64();
     match (order["order"].as_str(), id) {
         (Some("finish"), _) => Order::Finish,
+        (Some("hold"), _) => Order::Hold,
+        (Some("release"), _) => Order::Release,
         (Some("dial-editor"), Some(id)) => Order::DialEditor { id },
+        (Some("dial-terminal"), Some(id)) => Order::DialTerminal { id },
         _ => Order::Unknown { id },
     }
 }
@@ -100,6 +135,14 @@ async fn dial(id: u64, gateway: Gateway, editor: Editor, answers: mpsc::Sender<V
     };
     match gateway.upgrade(&format!("/agentd/streams/{id}"), "ikigai-stream").await {
         Ok(outside) => splice(&mut inside.stream, outside).await,
+        Err(error) => drop(answers.send(failed(id, &format!("cannot reach the gateway: {error}"))).await),
+    }
+}
+
+/// Brings a new stream to the node and serves the terminal on it.
+async fn dial_terminal(id: u64, gateway: Gateway, terminal: Terminal, answers: mpsc::Sender<Value>) {
+    match gateway.upgrade(&format!("/agentd/streams/{id}"), "ikigai-stream").await {
+        Ok(outside) => terminal.serve(outside).await,
         Err(error) => drop(answers.send(failed(id, &format!("cannot reach the gateway: {error}"))).await),
     }
 }
@@ -137,6 +180,9 @@ mod tests {
     fn orders_are_read_and_what_is_no_order_is_none() {
         check(r#"{"order":"finish"}"#, Order::Finish);
         check(r#"{"order":"dial-editor","id":7}"#, Order::DialEditor { id: 7 });
+        check(r#"{"order":"dial-terminal","id":8}"#, Order::DialTerminal { id: 8 });
+        check(r#"{"order":"hold"}"#, Order::Hold);
+        check(r#"{"order":"release"}"#, Order::Release);
         check(r#"{"order":"dial-editor"}"#, Order::Unknown { id: None });
         check(r#"{"order":"dial-editor","id":-1}"#, Order::Unknown { id: None });
         check(r#"{"order":"dance","id":3}"#, Order::Unknown { id: Some(3) });

@@ -13,7 +13,10 @@ pub mod launch;
 pub mod life;
 pub mod lines;
 pub mod program;
+pub mod pty;
 pub mod reaper;
+pub mod scrollback;
 pub mod stop;
+pub mod terminal;
 
 pub use life::run;

@@ -1,12 +1,14 @@
 //! The whole of it: read the launch file, run what it says, stay while somebody looks, end.
 
-use crate::editor::{Editor, Setup};
+use crate::control::Obeying;
+use crate::editor::{self, Editor};
 use crate::frames::Frames;
 use crate::gateway::Gateway;
 use crate::launch::{self, LaunchError, Plan, Words};
 use crate::program::{NotStarted, OWN_FAULT, Running};
 use crate::reaper::Reaper;
 use crate::stop::{self, Stop};
+use crate::terminal::{self, Terminal};
 use crate::{control, forward};
 use ikigai_wire::agent::{Adapter, FrameBody, GATEWAY_PORT, GATEWAY_SOCKET, Launch, Program, RUN_FOLDER};
 use rustix::process::{DumpableBehavior, getpid, set_child_subreaper, set_dumpable_behavior};
@@ -14,7 +16,9 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// After its time, how long nobody may have the editor open before agentd ends.
 const LINGER_GRACE: Duration = Duration::from_secs(20);
@@ -82,6 +86,9 @@ struct Life {
     home: String,
     reaper: Reaper,
     editor: Editor,
+    terminal: Terminal,
+    /// A person types in the terminal.
+    held: watch::Receiver<bool>,
     stop: Stop,
 }
 
@@ -95,16 +102,17 @@ async fn prepare(settings: &Settings, frames: &Frames) -> Result<Life, PrepareEr
     let port = settings.port;
     let port =
         forward::start(port, gateway.clone()).await.map_err(|source| PrepareError::Port { port, source })?;
-    let setup = Setup {
-        program: settings.editor.clone(),
-        home: home.clone().into(),
-        workdir: launch.workdir.clone().into(),
-        env: launch.env.clone(),
-    };
+    let (workdir, env) = (PathBuf::from(&launch.workdir), launch.env.clone());
+    let shell = terminal::Setup { home: home.clone().into(), workdir: workdir.clone(), env: env.clone() };
+    let terminal = Terminal::new(shell, reaper.clone(), frames.clone());
+    let setup = editor::Setup { program: settings.editor.clone(), home: home.clone().into(), workdir, env };
     let editor = Editor::new(setup, reaper.clone(), frames.clone());
-    tokio::spawn(control::keep(gateway, editor.clone(), stopper));
+    let (hold, held) = watch::channel(false);
+    let (editing, term) = (editor.clone(), terminal.clone());
+    let over = Obeying { editor: editing, terminal: term, held: Arc::new(hold), stopper };
+    tokio::spawn(control::keep(gateway, over));
     let gateway_url = format!("http://127.0.0.1:{port}/v1");
-    Ok(Life { launch, gateway_url, home, reaper, editor, stop })
+    Ok(Life { launch, gateway_url, home, reaper, editor, terminal, held, stop })
 }
 
 /// Why agentd cannot do its part.
@@ -124,8 +132,10 @@ impl Life {
             Ok(code) => (code, None),
             Err(error) => (error.code, Some(error.why)),
         };
+        self.handed_back(frames).await;
         frames.say(vec![FrameBody::Ended { code, error }]).await;
         self.linger().await;
+        self.terminal.end().await;
         self.editor.end().await;
         self.reaper.sweep().await;
         code
@@ -178,7 +188,19 @@ impl Life {
         worst
     }
 
-    /// Stays for the time the launch file gives, and while somebody has the editor open.
+    /// Waits while a person types: what they change is part of the result.
+    async fn handed_back(&mut self, frames: &Frames) {
+        if !*self.held.borrow() {
+            return;
+        }
+        frames.note("the agent has ended; its result is taken when the terminal is handed back").await;
+        tokio::select! {
+            _ = self.stop.asked() => {}
+            _ = self.held.wait_for(|held| !held) => {}
+        }
+    }
+
+    /// Stays for the time the launch file gives, and while somebody has the editor or the terminal open.
     async fn linger(&mut self) {
         let stay = Duration::from_secs(self.launch.linger_secs);
         if stay.is_zero() {
@@ -186,7 +208,7 @@ impl Life {
         }
         let stayed = async {
             tokio::time::sleep(stay).await;
-            self.editor.closed(LINGER_GRACE).await;
+            tokio::join!(self.editor.closed(LINGER_GRACE), self.terminal.closed(LINGER_GRACE));
         };
         tokio::select! {
             _ = self.stop.asked() => {}

@@ -33,6 +33,8 @@ pub enum Role {
     Program,
     /// It stays when a program is swept away.
     Editor,
+    /// It stays as well: the shell of a person.
+    Terminal,
 }
 
 /// A program that was started.
@@ -103,15 +105,11 @@ impl Reaper {
         }
     }
 
-    /// Children of this process that are no editor.
+    /// Children of this process that are neither editor nor terminal.
     fn left_behind(&self) -> Vec<Pid> {
         let known = self.lock();
-        let editor = |pid: i32| known.get(&pid).is_some_and(|k| k.role == Role::Editor);
-        children_of(std::process::id())
-            .into_iter()
-            .filter(|p| !editor(*p))
-            .filter_map(Pid::from_raw)
-            .collect()
+        let stays = |pid: i32| known.get(&pid).is_some_and(|k| k.role != Role::Program);
+        children_of(std::process::id()).into_iter().filter(|p| !stays(*p)).filter_map(Pid::from_raw).collect()
     }
 
     fn reap(&self) {

@@ -1,8 +1,8 @@
 //! The arguments every command shares, and the list of commands.
 
 use crate::commands::{
-    audit, completion, config, context, demo, doctor, down, init, invite, join, man, node, open, patch, plan,
-    share, spec, task, token, up, user, version,
+    attach, audit, completion, config, context, demo, doctor, down, init, invite, join, man, node, open,
+    patch, plan, share, spec, task, token, up, user, version,
 };
 use crate::human::Span;
 use crate::output::Format;
@@ -91,6 +91,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Spec(spec::Spec),
     Open(open::Open),
+    Attach(attach::Attach),
     #[command(subcommand)]
     Patch(patch::Patch),
     #[command(subcommand)]

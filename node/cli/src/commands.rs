@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod attach;
 pub(crate) mod audit;
 pub(crate) mod completion;
 pub(crate) mod config;
@@ -46,6 +47,7 @@ pub(crate) async fn run(command: Command, env: &Env) -> Outcome {
         Command::Task(c) => c.run(env).await,
         Command::Spec(c) => c.run(env),
         Command::Open(c) => c.run(env).await,
+        Command::Attach(c) => c.run(env).await,
         Command::Patch(c) => c.run(env).await,
         Command::Share(c) => c.run(env).await,
         Command::Audit(c) => c.run(env).await,

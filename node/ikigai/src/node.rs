@@ -92,6 +92,7 @@ impl Node {
             site: Some(Arc::new(Dashboard)),
             authority: Arc::new(authority),
             enrolment: Some(enrolment.clone()),
+            terminals: Some(running.terminals()),
         };
         let api = Api::with_front(running.whole(), options, front);
         let stop = CancellationToken::new();

@@ -10,7 +10,7 @@ use ikigai_ports::logs::{LogLine, Stream};
 use ikigai_ports::peer::Appended;
 use ikigai_ports::{PortError, PortResult};
 use ikigai_task::{Input, Observation, Reason, Refusal};
-use ikigai_types::{Epoch, Fence, NodeId, ProjectId, Timestamp};
+use ikigai_types::{Epoch, Fence, NodeId, ProjectId, Timestamp, Writer};
 use ikigai_wire::peer::{Adopted, Copied, CopyAsk, Ended, Line, Lines, News, Reply, Report};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -225,6 +225,11 @@ fn observation(fence: Fence, news: News, now: Timestamp) -> Observation {
             Observation::Started { fence, workload, base, isolation_missing }
         }
         News::Denied { what } => Observation::Denied { fence, what },
+        News::Typing { writer } => {
+            // A name comes from another machine, and is shown to everybody.
+            let writer = writer.map(|w| Writer::new(&w.name, w.node));
+            Observation::Typing { fence, writer }
+        }
         News::Quota { wait_ms } => {
             Observation::Quota { fence, until: now.after(Duration::from_millis(wait_ms)) }
         }

@@ -9,6 +9,7 @@ use crate::journal::Journal;
 use crate::mesh::Neighbours;
 use crate::owner::OwnerHandle;
 use crate::submit::problem;
+use crate::terminal::Terminals;
 use crate::{Options, Parts, view};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -37,6 +38,7 @@ pub struct Handle {
     pub(crate) journal: Arc<Journal>,
     pub(crate) neighbours: Arc<Neighbours>,
     pub(crate) copies: Copies,
+    pub(crate) terminals: Terminals,
 }
 
 #[async_trait]

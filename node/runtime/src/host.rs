@@ -9,6 +9,7 @@ pub(crate) use launch::{WORKSPACE, run_folder, write_launch};
 pub(crate) use stance::Stance;
 
 use crate::desk::Desk;
+use crate::terminal::Change;
 use crate::{Options, Parts};
 use ikigai_placement::Candidate;
 use ikigai_ports::{PortError, PortResult};
@@ -27,10 +28,19 @@ const ORDERS: usize = 16;
 /// Where holders' notes are kept.
 const NOTES: &[u8] = b"host/";
 
+/// What an attempt is told.
+#[derive(Debug)]
+enum Ask {
+    /// By its owner.
+    Order(Order),
+    /// By its terminal.
+    Types(Change),
+}
+
 /// An attempt that runs here.
 #[derive(Debug)]
 struct Seat {
-    orders: mpsc::Sender<Order>,
+    orders: mpsc::Sender<Ask>,
     request: Resources,
     owner: NodeId,
     project: ProjectId,
@@ -41,11 +51,11 @@ type Seats = HashMap<Fence, Seat>;
 
 /// Taking a seat.
 trait Sit {
-    fn sit(&mut self, note: &HostRecord) -> mpsc::Receiver<Order>;
+    fn sit(&mut self, note: &HostRecord) -> mpsc::Receiver<Ask>;
 }
 
 impl Sit for Seats {
-    fn sit(&mut self, note: &HostRecord) -> mpsc::Receiver<Order> {
+    fn sit(&mut self, note: &HostRecord) -> mpsc::Receiver<Ask> {
         let (orders, inbox) = mpsc::channel(ORDERS);
         let (owner, project) = (note.spec.owner, note.spec.project.clone());
         let request = if note.ended.is_some() { Resources::default() } else { note.spec.request };
@@ -162,7 +172,7 @@ impl Host {
         Ok(())
     }
 
-    fn start(&self, note: HostRecord, inbox: mpsc::Receiver<Order>, again: bool) {
+    fn start(&self, note: HostRecord, inbox: mpsc::Receiver<Ask>, again: bool) {
         self.shared.changed.send_modify(|n| *n += 1);
         let run = attempt::Run::new(self.shared.clone(), note, inbox, again);
         self.shared.tracker.spawn(run.run());
@@ -234,9 +244,18 @@ impl Host {
 
     /// Tells an attempt that runs here what to do.
     pub(crate) fn order(&self, fence: &Fence, order: Order) {
+        self.tell(fence, Ask::Order(order));
+    }
+
+    /// Tells an attempt that runs here who types in its terminal.
+    pub(crate) fn types(&self, fence: &Fence, change: Change) {
+        self.tell(fence, Ask::Types(change));
+    }
+
+    fn tell(&self, fence: &Fence, ask: Ask) {
         let orders = self.seats().get(fence).map(|s| s.orders.clone());
         if let Some(orders) = orders
-            && let Err(error) = orders.try_send(order)
+            && let Err(error) = orders.try_send(ask)
         {
             tracing::warn!(%fence, %error, "an attempt does not take its orders");
         }

@@ -19,6 +19,7 @@ mod parts;
 mod peer;
 mod running;
 mod submit;
+mod terminal;
 mod view;
 
 pub use handle::Handle;

@@ -46,6 +46,16 @@ impl MeshHandle {
         Self { own, reach, routes, feed }
     }
 
+    /// The node itself.
+    pub(crate) const fn own(&self) -> &Handle {
+        &self.own
+    }
+
+    /// The way to other nodes.
+    pub(crate) fn mesh(&self) -> &dyn ikigai_ports::Mesh {
+        &*self.reach.mesh
+    }
+
     /// Gathers the events of all nodes; runs until the node stops.
     pub(crate) fn gather(&self) -> impl Future<Output = ()> + Send + 'static {
         self.feed.clone().run()

@@ -10,6 +10,7 @@ use crate::mesh::{self, Enrolment, Neighbours, Routes, look_again, serve_agents}
 use crate::mesh_handle::MeshHandle;
 use crate::owner::{Setup, drive, inbox};
 use crate::peer::LocalPeer;
+use crate::terminal::Terminals;
 use crate::{Options, Parts};
 use ikigai_ports::{NodeHandle, PortError};
 use ikigai_task::Owner;
@@ -72,6 +73,7 @@ pub async fn start(parts: Parts, options: Options, mesh: Option<Mesh>) -> Result
         enrolment: mesh.as_ref().map(|m| m.enrolment.clone()),
         readers: Arc::default(),
     };
+    let terminals = Terminals::new(&parts, &host);
     let handle = Handle {
         parts,
         options,
@@ -81,6 +83,7 @@ pub async fn start(parts: Parts, options: Options, mesh: Option<Mesh>) -> Result
         journal: journal.clone(),
         neighbours: neighbours.clone(),
         copies,
+        terminals,
     };
     handle.restore_cordon().await.map_err(StartError::Store)?;
     host.recover().await.map_err(StartError::Store)?;
@@ -99,6 +102,14 @@ impl Running {
 
     /// The whole mesh, for surfaces; the node alone when it is in none.
     pub fn whole(&self) -> Arc<dyn NodeHandle> {
+        match &self.whole {
+            Some(whole) => Arc::new(whole.clone()),
+            None => Arc::new(self.handle.clone()),
+        }
+    }
+
+    /// The terminals of agents, for surfaces: those of the whole mesh, or of this node alone.
+    pub fn terminals(&self) -> Arc<dyn ikigai_ports::Terminals> {
         match &self.whole {
             Some(whole) => Arc::new(whole.clone()),
             None => Arc::new(self.handle.clone()),
@@ -136,7 +147,8 @@ fn parts_of_mesh(
     let (parts, neighbours, allowed) = (own.parts.clone(), own.neighbours.clone(), enrolment.allowed());
     enrolment.belongs_to(Arc::new(own.clone()));
     tracker.spawn(enrolment.run(stop.clone()));
-    let agents = serve_agents(reach.mesh.clone(), parts.gates.clone(), tracker.clone(), stop.clone());
+    let here = (parts.gates.clone(), own.terminals.clone());
+    let agents = serve_agents(reach.mesh.clone(), here, tracker.clone(), stop.clone());
     tracker.spawn(agents);
     tracker.spawn(until(stop.clone(), whole.gather()));
     let copying = own.copies.clone().follow(own.node, neighbours.clone(), own.owner.clone());

@@ -73,6 +73,7 @@ fn attempt(task: &Task, a: &Attempt) -> AttemptView {
         phase: phase.to_owned(),
         outcome: a.reason.map(|r| r.name()).or(done).map(ToOwned::to_owned),
         detail: (!a.detail.is_empty()).then(|| a.detail.clone()),
+        writer: a.writer.as_ref().map(|w| w.name.clone()),
         exit_code: a.exit_code,
         workload: a.workload.as_ref().map(ToString::to_string),
         placement: a.rows.iter().map(placement).collect(),
@@ -173,6 +174,11 @@ fn sentence(record: &Record) -> String {
         }
         E::Returned { fence } => format!("attempt {} is back and goes on", fence.attempt.number),
         E::Evicting { .. } => "a person takes it off its node".to_owned(),
+        E::TakenOver { writer, from: Some(from), .. } => {
+            format!("{} types instead of {}; the agent waits", writer.name, from.name)
+        }
+        E::TakenOver { writer, .. } => format!("{} types; the agent waits", writer.name),
+        E::HandedBack { from, .. } => format!("{} types no more; the agent goes on", from.name),
         E::QuotaHeld { until, .. } => {
             format!("the quota is used up for {} s", until.since(record.at).as_secs())
         }

@@ -17,4 +17,5 @@ mod mesh;
 mod node;
 mod parts;
 mod project;
+mod terminal;
 mod why;

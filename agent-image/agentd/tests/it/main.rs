@@ -8,3 +8,4 @@ mod harness;
 mod orphans;
 mod program;
 mod signals;
+mod terminal;

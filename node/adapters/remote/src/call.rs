@@ -113,7 +113,7 @@ pub(crate) fn broken(target: &Target, what: &str) -> Problem {
     )
 }
 
-async fn problem(target: &Target, response: Response<Incoming>) -> Problem {
+pub(crate) async fn problem(target: &Target, response: Response<Incoming>) -> Problem {
     let status = response.status();
     let body = Limited::new(response.into_body(), 1 << 20).collect().await.map(|b| b.to_bytes());
     let read: Option<Document<Problem>> = body.ok().and_then(|b| serde_json::from_slice(&b).ok());

@@ -14,5 +14,7 @@ mod pin;
 mod resume;
 mod sse;
 mod target;
+mod terminal;
 
 pub use node::RemoteNode;
+pub use terminal::Terminal;

@@ -69,6 +69,10 @@ impl RemoteNode {
         self.post("/v1/session/links", &Value::Object(Default::default()), None).await
     }
 
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: String) -> Answer<T> {
         Call::get(path).document(&self.target, self.patience).await
     }

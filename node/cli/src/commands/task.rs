@@ -7,6 +7,7 @@ mod new;
 mod show;
 mod wait;
 
+use crate::commands::attach::{self, Attach};
 use crate::env::Env;
 use crate::run::Outcome;
 use clap::Subcommand;
@@ -29,6 +30,8 @@ pub(crate) enum Task {
     Adopt(act::Adopt),
     Share(super::share::New),
     Wait(wait::Wait),
+    Attach(Attach),
+    HandBack(attach::HandBack),
 }
 
 impl Task {
@@ -46,6 +49,8 @@ impl Task {
             Self::Share(c) => c.run(env).await,
             Self::Adopt(c) => c.run(env).await,
             Self::Wait(c) => c.run(env).await,
+            Self::Attach(c) => c.run(env).await,
+            Self::HandBack(c) => c.run(env).await,
         }
     }
 }

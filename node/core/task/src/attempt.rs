@@ -3,6 +3,7 @@
 use crate::retry::Reason;
 use ikigai_types::{
     Change, CheckResult, Commit, Fence, NodeId, PatchId, PlacementRow, Timestamp, Usage, Verdict, WorkloadId,
+    Writer,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub struct Attempt {
     pub silent: Option<Silent>,
     /// Its holder was told to end it within so many seconds, and has not answered yet.
     pub leaving: Option<u64>,
+    /// Who types in its agent's terminal.
+    pub writer: Option<Writer>,
     /// The earlier attempt it goes on from.
     pub continues: Option<Continues>,
     /// It was held once: whether it is to run is repeated whenever its lease is renewed.
@@ -123,6 +126,7 @@ impl Attempt {
             phase: Phase::Preparing,
             silent: None,
             leaving: None,
+            writer: None,
             continues,
             held: false,
             workload: None,

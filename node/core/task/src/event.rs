@@ -6,7 +6,7 @@ use crate::spec::TaskSpec;
 use crate::state::{TaskState, WaitReason};
 use ikigai_types::{
     Change, CheckResult, Commit, Epoch, Fence, Lease, NodeId, PatchId, PlacementRow, TaskId, Timestamp,
-    Usage, Verdict, WorkloadId,
+    Usage, Verdict, WorkloadId, Writer,
 };
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +81,22 @@ pub enum Event {
         fence: Fence,
         /// What it tried.
         what: String,
+    },
+    /// A person types in its agent's terminal from now on: until it is handed back the agent gets no new turn.
+    TakenOver {
+        /// The lease.
+        fence: Fence,
+        /// Who.
+        writer: Writer,
+        /// Who did before, if anybody.
+        from: Option<Writer>,
+    },
+    /// Nobody types any more, and the agent goes on.
+    HandedBack {
+        /// The lease.
+        fence: Fence,
+        /// Who did before.
+        from: Writer,
     },
     /// A person wants it off its node, which was told; its end is still to come.
     Evicting {
@@ -246,6 +262,8 @@ impl Event {
             Self::Declined { .. } => "declined",
             Self::Started { .. } => "started",
             Self::Denied { .. } => "denied",
+            Self::TakenOver { .. } => "taken-over",
+            Self::HandedBack { .. } => "handed-back",
             Self::Evicting { .. } => "evicting",
             Self::Silent { .. } => "silent",
             Self::Returned { .. } => "returned",
@@ -278,6 +296,8 @@ impl Event {
             Self::Declined { fence, .. }
             | Self::Started { fence, .. }
             | Self::Denied { fence, .. }
+            | Self::TakenOver { fence, .. }
+            | Self::HandedBack { fence, .. }
             | Self::Evicting { fence, .. }
             | Self::Silent { fence, .. }
             | Self::Returned { fence }

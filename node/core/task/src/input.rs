@@ -6,7 +6,7 @@ use crate::spec::TaskSpec;
 use crate::state::WaitReason;
 use ikigai_types::{
     Change, CheckResult, Commit, Epoch, Fence, NodeId, PatchId, PlacementRow, TaskId, Timestamp, Usage,
-    Verdict, WorkloadId,
+    Verdict, WorkloadId, Writer,
 };
 
 /// One cause.
@@ -123,6 +123,13 @@ pub enum Observation {
         fence: Fence,
         /// What it tried.
         what: String,
+    },
+    /// Who types in its agent's terminal; nobody: the agent goes on.
+    Typing {
+        /// The lease.
+        fence: Fence,
+        /// Who.
+        writer: Option<Writer>,
     },
     /// The provider's quota is used up.
     Quota {

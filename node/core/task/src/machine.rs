@@ -14,7 +14,7 @@ use crate::input::{Input, Observation, Refusal};
 use crate::retry::{Blame, Policy, Reason};
 use crate::state::{TaskState, WaitReason};
 use crate::task::Task;
-use ikigai_types::{Epoch, Fence, NodeId, TaskId, Timestamp};
+use ikigai_types::{Epoch, Fence, NodeId, TaskId, Timestamp, Writer};
 use std::collections::BTreeMap;
 
 /// Decides everything about the tasks this node owns. Same state, same input, same time: same effects.
@@ -157,6 +157,7 @@ impl Turn<'_> {
                     self.emit(&task, Event::Denied { fence, what });
                 }
             }
+            Observation::Typing { fence, writer } => self.typing(&fence, writer),
             Observation::Quota { fence, until } => self.quota(fence, until),
             ended @ Observation::Ended { .. } => self.ended(ended),
             Observation::PatchOpened { fence, patch } => {
@@ -203,6 +204,23 @@ impl Turn<'_> {
             Some((false, current)) => self.stale(fence, current, what),
             None => self.refuse(Refusal::Unknown(fence.attempt.task.clone())),
         }
+    }
+
+    /// Who types, as the holder says. Of an attempt that was replaced nobody needs to know.
+    fn typing(&mut self, fence: &Fence, writer: Option<Writer>) {
+        let task = self.owner.tasks.get(&fence.attempt.task);
+        let last = task.filter(|t| t.is_last(fence)).and_then(|t| t.attempts.last());
+        let Some(from) = last.map(|a| a.writer.clone()) else { return };
+        let fence = fence.clone();
+        let event = match (from, writer) {
+            (from, Some(writer)) if from.as_ref() != Some(&writer) => {
+                Event::TakenOver { fence, writer, from }
+            }
+            (Some(from), None) => Event::HandedBack { fence, from },
+            _ => return,
+        };
+        let task = event.fence().map(|f| f.attempt.task.clone()).expect("invariant: it has a lease");
+        self.emit(&task, event);
     }
 
     fn stale(&mut self, fence: &Fence, current: Epoch, what: &str) {

@@ -20,6 +20,7 @@ mod text;
 pub mod time;
 pub mod title;
 pub mod usage;
+pub mod writer;
 
 pub use change::{Change, Commit};
 pub use check::{CheckResult, Verdict};
@@ -36,3 +37,4 @@ pub use taint::{Taint, TaintEffect, Toleration};
 pub use time::Timestamp;
 pub use title::title;
 pub use usage::{MicroUsd, Usage};
+pub use writer::Writer;

@@ -7,14 +7,14 @@ mod lines;
 mod shipper;
 mod teller;
 
-use super::{Shared, note_key, tidy::log_failure};
+use super::{Ask, Shared, note_key, tidy::log_failure};
 use ikigai_ports::gate::GateEvent;
 use ikigai_ports::store::Batch;
 use ikigai_ports::{PortError, PortResult};
 use ikigai_task::Reason;
 use ikigai_task::host::{Breach, End, Watch, judge};
 use ikigai_types::{Fence, Timestamp, WorkloadId};
-use ikigai_wire::peer::{News, Order};
+use ikigai_wire::peer::News;
 use ikigai_wire::record::{HostRecord, encode};
 use shipper::Shipper;
 use std::sync::Arc;
@@ -31,10 +31,14 @@ const GATE_EVENTS: usize = 64;
 pub(super) struct Run {
     shared: Arc<Shared>,
     note: HostRecord,
-    orders: mpsc::Receiver<Order>,
+    orders: mpsc::Receiver<Ask>,
     gate: mpsc::Receiver<(Fence, GateEvent)>,
     gate_sender: mpsc::Sender<(Fence, GateEvent)>,
     watch: Watch,
+    /// Its owner holds it.
+    paused: bool,
+    /// A person types in its terminal.
+    typed_in: bool,
     /// Why this side ended it, if it did.
     stopped: Option<Breach>,
     /// Its workload is being ended, by then.
@@ -53,7 +57,7 @@ impl Run {
     pub(super) fn new(
         shared: Arc<Shared>,
         note: HostRecord,
-        orders: mpsc::Receiver<Order>,
+        orders: mpsc::Receiver<Ask>,
         again: bool,
     ) -> Self {
         let now = shared.parts.clock.now();
@@ -71,6 +75,8 @@ impl Run {
             gate,
             gate_sender,
             watch,
+            paused: false,
+            typed_in: false,
             stopped,
             ending,
             lease_until,
@@ -187,6 +193,10 @@ impl Run {
         let isolation_missing = self.shared.parts.executor.isolation().missing;
         let base = self.note.base.clone();
         self.teller.tell(News::Started { workload, base, isolation_missing });
+        if self.again {
+            // Whoever typed before this node was restarted does not any more.
+            self.teller.tell(News::Typing { writer: None });
+        }
     }
 
     /// Ends what is left of it. The note goes last: until then a restart comes back here.

@@ -30,6 +30,10 @@ pub trait Gates: fmt::Debug + Send + Sync + 'static {
     /// first. [`crate::PortError::NotFound`] when no such gate is open.
     async fn dial_editor(&self, agent: &str) -> PortResult<Box<dyn Duplex>>;
 
+    /// A stream to the terminal inside the workload of `fence`, which speaks [`ikigai_wire::terminal`]; agentd
+    /// starts a shell when it is the first. [`crate::PortError::NotFound`] when no such gate is open.
+    async fn dial_terminal(&self, fence: &Fence) -> PortResult<Box<dyn Duplex>>;
+
     /// Asks agentd inside `fence`'s workload to do something.
     async fn tell(&self, fence: &Fence, order: GateOrder) -> PortResult<()>;
 }
@@ -75,6 +79,11 @@ pub enum GateEvent {
 pub enum GateOrder {
     /// End now, also when told to linger.
     Finish,
+    /// A person types: model calls wait, and so does the word that the agent has ended. Good until
+    /// [`GateOrder::Release`], also for an agentd that connects later.
+    Hold,
+    /// Nobody types any more.
+    Release,
 }
 
 /// One-time links to an agent's editor.

@@ -24,6 +24,7 @@ pub mod peer;
 pub mod rpc;
 pub mod signer;
 pub mod store;
+pub mod terminal;
 #[cfg(feature = "testsuite")]
 pub mod testsuite;
 pub mod workspace;
@@ -43,4 +44,5 @@ pub use objects::Objects;
 pub use peer::{Peer, Peers};
 pub use signer::{Keys, Secrets, Signer};
 pub use store::Store;
+pub use terminal::Terminals;
 pub use workspace::Workspaces;

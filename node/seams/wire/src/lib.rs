@@ -10,3 +10,4 @@ pub mod peer;
 pub mod project;
 pub mod record;
 pub mod rpc;
+pub mod terminal;

@@ -12,7 +12,7 @@ use ikigai_enrolment::StatementId;
 use ikigai_task::{Reason, Record, TaskSpec};
 use ikigai_types::{
     Change, CheckResult, ClassSlots, Commit, Epoch, Fence, Lease, Limits, NodeId, ProjectId, Resources, Tags,
-    Taint, TaskId, Timestamp, Usage, WorkloadId,
+    Taint, TaskId, Timestamp, Usage, WorkloadId, Writer,
 };
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +113,12 @@ pub enum News {
     Denied {
         /// What it tried.
         what: String,
+    },
+    /// Who types in the agent's terminal; nobody: the agent goes on.
+    Typing {
+        /// Who.
+        #[serde(default)]
+        writer: Option<Writer>,
     },
     /// The provider's quota is used up.
     Quota {

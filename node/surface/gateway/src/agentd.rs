@@ -33,7 +33,26 @@ type Brought = Result<TokioIo<Upgraded>, String>;
 #[serde(tag = "order", rename_all = "kebab-case")]
 enum Order {
     Finish,
+    Hold,
+    Release,
     DialEditor { id: u64 },
+    DialTerminal { id: u64 },
+}
+
+/// What a stream leads to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Door {
+    Editor,
+    Terminal,
+}
+
+impl Door {
+    fn order(self, id: u64) -> Order {
+        match self {
+            Self::Editor => Order::DialEditor { id },
+            Self::Terminal => Order::DialTerminal { id },
+        }
+    }
 }
 
 /// What agentd answers: that a stream cannot be brought.
@@ -50,20 +69,28 @@ pub(crate) struct Agentd {
     state: Mutex<State>,
     /// Whether a control connection is there.
     connected: watch::Sender<bool>,
+    /// Whether a person types, and the agent gets no new turn.
+    held: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     control: Option<mpsc::Sender<Order>>,
     finish: bool,
+    held: bool,
     last: u64,
-    dials: BTreeMap<u64, oneshot::Sender<Brought>>,
+    dials: BTreeMap<u64, (Door, oneshot::Sender<Brought>)>,
 }
 
 impl Agentd {
-    /// Asks for a stream to the editor and waits for it. Cancel-safe.
-    pub(crate) async fn dial(&self, agent: &str, limits: &GateLimits) -> PortResult<TokioIo<Upgraded>> {
-        let (_waiting, brought) = self.ask(agent, limits.dials)?;
+    /// Asks for a stream to `door` and waits for it. Cancel-safe.
+    pub(crate) async fn dial(
+        &self,
+        door: Door,
+        agent: &str,
+        limits: &GateLimits,
+    ) -> PortResult<TokioIo<Upgraded>> {
+        let (_waiting, brought) = self.ask(door, agent, limits.dials)?;
         self.wait_for_control(agent, limits.control_time).await?;
         match timeout(limits.dial_time, brought).await {
             Ok(Ok(Ok(stream))) => Ok(stream),
@@ -83,9 +110,26 @@ impl Agentd {
         self.wait_for_control(agent, limits.control_time).await
     }
 
+    /// A person types from now on, or nobody does any more.
+    pub(crate) fn hold(&self, held: bool) {
+        {
+            let mut state = self.state();
+            if std::mem::replace(&mut state.held, held) != held {
+                state.order(if held { Order::Hold } else { Order::Release });
+            }
+        }
+        self.held.send_replace(held);
+    }
+
+    /// Returns when nobody types. Cancel-safe.
+    pub(crate) async fn released(&self) {
+        // It cannot fail: this side holds the sender.
+        self.held.subscribe().wait_for(|held| !held).await.ok();
+    }
+
     /// The waiting dial that `id` stands for; it can be answered once.
     pub(crate) fn take(&self, id: u64) -> Option<oneshot::Sender<Brought>> {
-        self.state().dials.remove(&id)
+        self.state().dials.remove(&id).map(|(_, waiting)| waiting)
     }
 
     /// Serves a control connection until it ends or a newer one replaces it.
@@ -127,8 +171,11 @@ impl Agentd {
         if state.finish {
             state.order(Order::Finish);
         }
-        let pending: Vec<u64> = state.dials.keys().copied().collect();
-        pending.into_iter().for_each(|id| state.order(Order::DialEditor { id }));
+        if state.held {
+            state.order(Order::Hold);
+        }
+        let pending: Vec<Order> = state.dials.iter().map(|(id, (door, _))| door.order(*id)).collect();
+        pending.into_iter().for_each(|order| state.order(order));
         self.connected.send_replace(true);
         orders
     }
@@ -142,7 +189,12 @@ impl Agentd {
         self.connected.send_replace(state.control.is_some());
     }
 
-    fn ask(&self, agent: &str, most: usize) -> PortResult<(Waiting<'_>, oneshot::Receiver<Brought>)> {
+    fn ask(
+        &self,
+        door: Door,
+        agent: &str,
+        most: usize,
+    ) -> PortResult<(Waiting<'_>, oneshot::Receiver<Brought>)> {
         let (answer, brought) = oneshot::channel();
         let mut state = self.state();
         if state.dials.len() >= most {
@@ -150,8 +202,8 @@ impl Agentd {
         }
         state.last += 1;
         let id = state.last;
-        state.dials.insert(id, answer);
-        state.order(Order::DialEditor { id });
+        state.dials.insert(id, (door, answer));
+        state.order(door.order(id));
         Ok((Waiting { agentd: self, id }, brought))
     }
 
@@ -202,6 +254,9 @@ mod tests {
     fn orders_are_the_lines_agentd_reads() {
         let line = |order| serde_json::to_string(&order).unwrap();
         assert_eq!(line(Order::Finish), r#"{"order":"finish"}"#);
+        assert_eq!(line(Order::Hold), r#"{"order":"hold"}"#);
+        assert_eq!(line(Order::Release), r#"{"order":"release"}"#);
         assert_eq!(line(Order::DialEditor { id: 7 }), r#"{"order":"dial-editor","id":7}"#);
+        assert_eq!(line(Order::DialTerminal { id: 8 }), r#"{"order":"dial-terminal","id":8}"#);
     }
 }

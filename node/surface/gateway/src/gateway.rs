@@ -1,5 +1,6 @@
 //! All gates of a node.
 
+use crate::agentd::Door;
 use crate::gate::Gate;
 use crate::limits::GateLimits;
 use crate::listen;
@@ -165,14 +166,25 @@ impl Gates for Gateway {
     async fn dial_editor(&self, agent: &str) -> PortResult<Box<dyn Duplex>> {
         let gate =
             self.of_agent(agent).ok_or_else(|| PortError::NotFound(format!("an open gate of {agent}")))?;
-        let stream = gate.agentd.dial(agent, &gate.limits).await?;
-        Ok(Box::new(Tied::new(stream, gate.closed.clone())))
+        dial(&gate, Door::Editor).await
+    }
+
+    async fn dial_terminal(&self, fence: &Fence) -> PortResult<Box<dyn Duplex>> {
+        let open = self.of_fence(fence).ok_or_else(|| PortError::NotFound(format!("the gate of {fence}")))?;
+        dial(&open.gate, Door::Terminal).await
     }
 
     async fn tell(&self, fence: &Fence, order: GateOrder) -> PortResult<()> {
         let open = self.of_fence(fence).ok_or_else(|| PortError::NotFound(format!("the gate of {fence}")))?;
         match order {
             GateOrder::Finish => open.gate.agentd.finish(&open.gate.agent, &open.gate.limits).await,
+            GateOrder::Hold => Ok(open.gate.agentd.hold(true)),
+            GateOrder::Release => Ok(open.gate.agentd.hold(false)),
         }
     }
+}
+
+async fn dial(gate: &Gate, door: Door) -> PortResult<Box<dyn Duplex>> {
+    let stream = gate.agentd.dial(door, &gate.agent, &gate.limits).await?;
+    Ok(Box::new(Tied::new(stream, gate.closed.clone())))
 }

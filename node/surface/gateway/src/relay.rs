@@ -39,6 +39,11 @@ pub(crate) async fn responses(gate: Arc<Gate>, request: Request<Incoming>) -> Re
             return problem(StatusCode::BAD_REQUEST, "denied", &refusal.to_string(), refusal.hint());
         }
     };
+    // While a person types the agent gets no new turn. Who gives up waiting has called nobody.
+    tokio::select! {
+        () = gate.agentd.released() => {}
+        () = gate.closed.cancelled() => {}
+    }
     let (head, answered) = oneshot::channel();
     let call = ModelCall { attempt: gate.fence.attempt.clone(), path: "/responses".into(), body };
     gate.tasks.spawn(pass(gate.clone(), (call, room), asked.model, head));

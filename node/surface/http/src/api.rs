@@ -9,10 +9,11 @@ use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
-use ikigai_ports::{Enrolment, NodeHandle};
+use ikigai_ports::{Enrolment, NodeHandle, Terminals};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// Body of an answer by a [`HostService`].
@@ -48,6 +49,8 @@ pub struct Front {
     pub authority: Arc<Authority>,
     /// Who is in the mesh.
     pub enrolment: Option<Arc<dyn Enrolment>>,
+    /// The terminals of agents.
+    pub terminals: Option<Arc<dyn Terminals>>,
 }
 
 /// How a request came.
@@ -68,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) front: Front,
     pub(crate) refusals: Refusals,
     pub(crate) answered: Answered,
+    /// Room for terminals.
+    pub(crate) terminals: Arc<Semaphore>,
     /// Ends the streams; set when the server is told to stop.
     pub(crate) stop: CancellationToken,
     /// What addresses of its pages begin with.
@@ -96,6 +101,7 @@ impl Api {
             outside: OnceLock::new(),
             refusals: Refusals::default(),
             answered: Answered::default(),
+            terminals: Arc::new(Semaphore::new(routes::TERMINALS)),
             stop: CancellationToken::new(),
             prefix: random_hex::<4>(),
             requests: AtomicU64::new(0),

@@ -1,5 +1,7 @@
 //! What is refused before any handler runs. Pure: a request head in, a refusal or nothing out.
 
+pub(crate) mod terminal;
+
 use crate::AuthOptions;
 use crate::reply::Failure;
 use http::header::{
@@ -147,8 +149,8 @@ pub fn host(parts: &Parts, transport: Transport) -> Result<String, Refusal> {
 /// A [`Refusal`] that says what is wrong with it.
 pub fn check(parts: &Parts, host: &str, transport: Transport, auth: &AuthOptions) -> Result<(), Refusal> {
     check_host(host, transport, auth)?;
-    if parts.headers.contains_key(UPGRADE) {
-        let hint = "the API has no WebSockets; events come from GET /v1/events";
+    if parts.headers.contains_key(UPGRADE) && !terminal::is_asked(parts) {
+        let hint = "a terminal is the only WebSocket; events come from GET /v1/events";
         let text = "this change of protocol is not served";
         return Err(refuse(Reason::Form, StatusCode::BAD_REQUEST, Code::Usage, text, hint));
     }

@@ -16,6 +16,9 @@ mod session;
 mod share;
 mod streams;
 mod tasks;
+mod terminal;
+
+pub(crate) use terminal::TERMINALS;
 
 use crate::api::Shared;
 use crate::openapi::Operation;
@@ -137,6 +140,7 @@ fn tasks() -> Vec<Route> {
                 .may(Action::Open)
                 .document::<OpenView>("EditorLink")],
         ),
+        terminal_route(),
         Route {
             path: "/v1/tasks/{id}/{action}",
             handler: post(actions::act),
@@ -194,6 +198,15 @@ fn nodes_and_patches() -> Vec<Route> {
                 .list::<PatchItem>("PatchList")],
         ),
     ]
+}
+
+fn terminal_route() -> Route {
+    let text = "A WebSocket (`ikigai.terminal.v1`) to the terminal of the task's agent. A message is binary: its kind, \
+        then its body. Kind 0 is a word in JSON; kind 1 is what was typed, or, from the terminal, eight bytes with \
+        the number of the first byte (big endian) and output. The first is a word, `{\"say\":\"open\"}`, with \
+        `terminal` and `from` when coming back. A page offers the key of its session as `ikigai.key.<key>`";
+    let operation = Operation::get("attachTask", text).may(Action::Open).query::<terminal::TerminalQuery>();
+    route("/v1/tasks/{id}/terminal", get(terminal::open), [operation.text("application/octet-stream")])
 }
 
 fn enrolment() -> Vec<Route> {

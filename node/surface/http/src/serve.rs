@@ -161,7 +161,8 @@ async fn connection<S>(
 impl Api {
     async fn dispatch(&self, request: Request<Incoming>, transport: Transport) -> Response<HostBody> {
         let id = self.shared.next_request();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        guard::terminal::take_key(&mut parts);
         let host = match guard::host(&parts, transport) {
             Ok(host) => host,
             Err(refusal) => return self.refuse(refusal, &parts, &id),

@@ -20,3 +20,5 @@ mod openapi;
 mod share;
 #[path = "api/streams.rs"]
 mod streams;
+#[path = "api/terminal.rs"]
+mod terminal;

@@ -40,6 +40,12 @@ impl Task {
             Event::Evicting { fence, grace } => {
                 self.attempt_mut(fence).into_iter().for_each(|a| a.leaving = Some(*grace));
             }
+            Event::TakenOver { fence, writer, .. } => {
+                self.attempt_mut(fence).into_iter().for_each(|a| a.writer = Some(writer.clone()));
+            }
+            Event::HandedBack { fence, .. } => {
+                self.attempt_mut(fence).into_iter().for_each(|a| a.writer = None);
+            }
             Event::Silent { fence, until, replaced } => self.silent(fence, *until, *replaced),
             Event::Returned { fence } => self.returned(fence),
             Event::Ended { fence, .. } => self.ended(fence, event, at),
@@ -177,6 +183,7 @@ impl Task {
         if let Some(a) = self.attempt_mut(fence) {
             a.phase = Phase::Ended;
             a.silent = None;
+            a.writer = None;
             a.exit_code = *exit_code;
             a.reason = *reason;
             a.detail.clone_from(detail);

@@ -3,4 +3,5 @@
 mod adopt;
 mod disconnect;
 mod room;
+mod typing;
 mod world;

@@ -1,9 +1,11 @@
 //! While the agent runs: its lines become durable, its lease is renewed, its limits are watched.
 
+use super::super::Ask;
 use super::{Run, Told, lines, teller};
+use crate::terminal::Change;
 use futures::stream::{BoxStream, Peekable};
 use futures::{FutureExt as _, StreamExt as _};
-use ikigai_ports::gate::GateEvent;
+use ikigai_ports::gate::{GateEvent, GateOrder};
 use ikigai_ports::logs::{LogLine, MAX_APPEND};
 use ikigai_ports::{PortError, PortResult};
 use ikigai_task::Reason;
@@ -53,7 +55,10 @@ impl Run {
                     }
                     None => break,
                 },
-                Some(order) = self.orders.recv() => self.obey(id, order).await,
+                Some(ask) = self.orders.recv() => match ask {
+                    Ask::Order(order) => self.obey(id, order).await,
+                    Ask::Types(change) => self.typed_in(change).await,
+                },
                 Some((_, event)) = self.gate.recv() => self.hear(event).await,
                 told = self.teller.next() => self.answered(told).await,
                 () = self.shipper.next() => {}
@@ -121,12 +126,24 @@ impl Run {
                 self.stopped.get_or_insert(Breach { reason, detail });
                 return self.end_within(id, Duration::from_secs(grace));
             }
-            Order::Hold => executor.pause(id).await.map(|()| self.watch.hold(true, now)),
-            Order::Unhold => executor.resume(id).await.map(|()| self.watch.hold(false, now)),
+            Order::Hold => executor.pause(id).await.map(|()| self.paused = true),
+            Order::Unhold => executor.resume(id).await.map(|()| self.paused = false),
         };
+        self.watch.hold(self.paused || self.typed_in, now);
         if let Err(error) = done {
             tracing::warn!(error = error.chain(), "an order could not be carried out");
         }
+    }
+
+    /// A person types in the terminal, or nobody does any more: the agent gets no new turn meanwhile, its clock
+    /// stands, and its owner is told.
+    async fn typed_in(&mut self, Change(writer): Change) {
+        let (parts, now) = (&self.shared.parts, self.shared.parts.clock.now());
+        self.typed_in = writer.is_some();
+        let order = if self.typed_in { GateOrder::Hold } else { GateOrder::Release };
+        super::log_failure("hold the agent's turns", parts.gates.tell(self.fence(), order).await);
+        self.watch.hold(self.paused || self.typed_in, now);
+        self.teller.tell(News::Typing { writer });
     }
 
     async fn hear(&mut self, event: GateEvent) {

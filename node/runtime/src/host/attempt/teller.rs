@@ -60,8 +60,8 @@ impl Teller {
         let call = self.call.as_mut().expect("invariant: there is a call");
         let told = call.await.expect("invariant: calls do not panic and are ended by nobody else");
         self.call = None;
-        if told.reply.is_err() && matches!(told.news, News::Started { .. }) {
-            // The owner has to know what the attempt works from.
+        if told.reply.is_err() && lasts(&told.news) {
+            // The owner has to know what the attempt works from, and who types in the end.
             self.waiting.push_front(told.news.clone());
         }
         told
@@ -99,12 +99,17 @@ impl Teller {
                     Err(PortError::unavailable(format!("owner {}", owner.short()), "no answer in time"))
                 }
             };
-            if reply.is_err() && matches!(news, News::Started { .. }) {
+            if reply.is_err() && lasts(&news) {
                 shared.parts.clock.sleep(PAUSE).await;
             }
             Told { news, sent, reply }
         }))
     }
+}
+
+/// Whether it is told until the owner has it.
+fn lasts(news: &News) -> bool {
+    matches!(news, News::Started { .. } | News::Typing { .. })
 }
 
 impl Shared {

@@ -192,6 +192,9 @@ pub struct AttemptView {
     /// That in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Who types in the agent's terminal, such as `alice@laptop`; the agent gets no new turn meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writer: Option<String>,
     /// Exit code of the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,

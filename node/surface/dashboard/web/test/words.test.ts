@@ -10,6 +10,7 @@ import { layOut } from "../src/words/graph";
 import { keyOf, noteOn, told } from "../src/words/notes";
 import { can, fits, needOf, wordsIn } from "../src/words/task";
 import { lastWritten, plain } from "../src/words/text";
+import { input, read, word } from "../src/words/terminal";
 import { age, bytes, cost, count, span } from "../src/words/time";
 
 function task(id: string, state: string, dependsOn: string[] = [], reason?: string): Task {
@@ -143,4 +144,14 @@ test("frames are whole however they were cut", () => {
     const all = [...frames.take(text.slice(0, cut)), ...frames.take(text.slice(cut))];
     assert.deepEqual(all.map((f) => [f.name, f.id, f.data]), [["event", "1.2", '{"a":"b\\n\\nc"}'], ["gap", null, "{}"]], `cut at ${cut}`);
   }
+});
+
+test("messages of a terminal keep their numbers, and what is none is none", () => {
+  const message = (bytes: number[]) => read(new Uint8Array(bytes).buffer);
+  const output = message([1, 0, 0, 0, 1, 0, 0, 0, 2, 104, 105]);
+  assert.deepEqual(output, { kind: "output", offset: 2 ** 32 + 2, bytes: new Uint8Array([104, 105]) });
+  assert.deepEqual(read(word("exited", { code: 3 }).buffer), { kind: "word", word: { say: "exited", code: 3 } });
+  for (const bad of [[], [2], [0, 123], [1, 0, 0]]) assert.equal(message(bad), null);
+  const typed = input("é".repeat(10_000));
+  assert.deepEqual(typed.map((m) => [m[0], m.length]), [[1, 16_385], [1, 3_617]]);
 });

@@ -48,6 +48,9 @@ impl Gates for Agents {
     async fn tell(&self, _: &Fence, _: GateOrder) -> PortResult<()> {
         Ok(())
     }
+    async fn dial_terminal(&self, _: &Fence) -> PortResult<Box<dyn Duplex>> {
+        unreachable!("a browser reaches no terminal through the editor's proxy")
+    }
     async fn dial_editor(&self, agent: &str) -> PortResult<Box<dyn Duplex>> {
         match agent {
             "a" | "b" if !*self.ended.lock().unwrap() => {}

@@ -5,6 +5,7 @@ mod bounds;
 mod calls;
 mod denied;
 mod editor;
+mod held;
 mod life;
 mod scripted;
 mod secrets;

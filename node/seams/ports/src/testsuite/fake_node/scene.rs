@@ -108,6 +108,7 @@ fn attempt(task: &TaskView, number: u32, phase: &str, at: Timestamp) -> AttemptV
         phase: phase.into(),
         outcome: None,
         detail: None,
+        writer: None,
         exit_code: None,
         workload: WorkloadId::new("4be1f00d").ok().map(|w| w.to_string()),
         placement: rows(),

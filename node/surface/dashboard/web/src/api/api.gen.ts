@@ -759,6 +759,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tasks/{id}/terminal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A WebSocket (`ikigai.terminal.v1`) to the terminal of the task's agent. A message is binary: its kind, then its body. Kind 0 is a word in JSON; kind 1 is what was typed, or, from the terminal, eight bytes with the number of the first byte (big endian) and output. The first is a word, `{"say":"open"}`, with `terminal` and `from` when coming back. A page offers the key of its session as `ikigai.key.<key>` */
+        get: operations["attachTask"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tokens": {
         parameters: {
             query?: never;
@@ -898,6 +915,8 @@ export interface components {
             usage: components["schemas"]["Usage"];
             /** @description Container or process id. */
             workload?: string | null;
+            /** @description Who types in the agent's terminal, such as `alice@laptop`; the agent gets no new turn meanwhile. */
+            writer?: string | null;
         };
         /** @description What came of following the whole log. */
         AuditCheck: {
@@ -3611,6 +3630,32 @@ export interface operations {
                         /** @constant */
                         kind: "Task";
                     } & components["schemas"]["TaskView"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    attachTask: {
+        parameters: {
+            query?: {
+                /** @description Name under which everybody sees who types; good for who runs the node. A user has its own. */
+                as?: string | null;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
                 };
             };
             default: components["responses"]["Error"];
