@@ -178,8 +178,10 @@ impl Gates for Gateway {
         let open = self.of_fence(fence).ok_or_else(|| PortError::NotFound(format!("the gate of {fence}")))?;
         match order {
             GateOrder::Finish => open.gate.agentd.finish(&open.gate.agent, &open.gate.limits).await,
-            GateOrder::Hold => Ok(open.gate.agentd.hold(true)),
-            GateOrder::Release => Ok(open.gate.agentd.hold(false)),
+            GateOrder::Hold | GateOrder::Release => {
+                open.gate.agentd.hold(order == GateOrder::Hold);
+                Ok(())
+            }
         }
     }
 }
