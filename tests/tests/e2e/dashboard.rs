@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 /// Chromium and playwright-core, where they are.
-fn browser(test: &str) -> Option<()> {
+pub fn browser(test: &str) -> Option<()> {
     let is_there = |name: &str| std::env::var_os(name).map(PathBuf::from).is_some_and(|p| p.exists());
     let both = is_there("IKIGAI_CHROMIUM") && is_there("IKIGAI_PLAYWRIGHT");
     if !both {
@@ -21,7 +21,7 @@ fn browser(test: &str) -> Option<()> {
 }
 
 /// A one-time link, as a person gets it.
-async fn link(node: &NodeProcess) -> String {
+pub async fn link(node: &NodeProcess) -> String {
     let mut command = Command::new(parts::built("ikigai"));
     command.arg("--home").arg(node.home()).args(["open", "--print"]);
     let out = command.output().await.unwrap();
@@ -31,7 +31,7 @@ async fn link(node: &NodeProcess) -> String {
     url
 }
 
-fn script(name: &str, args: &[&str]) -> Child {
+pub fn script(name: &str, args: &[&str]) -> Child {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/dashboard").join(name);
     let mut command = Command::new("node");
     command.arg(script).args(args).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);

@@ -1,5 +1,6 @@
 //! A person in the terminal of an agent on another node: what they see, who may type, and what the agent waits for.
 
+use crate::dashboard::{browser, link, script};
 use crate::mesh::Mesh;
 use crate::node::{NodeProcess, Runs};
 use crate::{parts, project};
@@ -191,4 +192,18 @@ async fn a_person_takes_over_an_agent_on_another_node_and_hands_it_back() {
             "bob@n2 types no more; the agent goes on",
         ]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_pages_share_the_terminal_of_an_agent_elsewhere() {
+    let test = "two_pages_share_the_terminal_of_an_agent_elsewhere";
+    if !Path::new("/usr/bin/bwrap").is_file() {
+        return parts::missing(test, "bubblewrap is not installed", "IKIGAI_REQUIRE_SANDBOX");
+    }
+    let Some(()) = browser(test) else { return };
+    let (mesh, task) = mesh().await;
+    let pages = script("terminal.cjs", &[&link(&mesh.nodes[0]).await, task.id.as_str()]);
+    let said = tokio::time::timeout(3 * HANG, pages.wait_with_output()).await.expect("the browser hangs");
+    let said = said.unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
 }
