@@ -125,12 +125,12 @@ fn strangers() -> Vec<(&'static str, String, &'static [u16])> {
         ),
         (
             "the absolute form",
-            format!("GET http://evil.example/v1/tasks HTTP/1.1\r\nHOSTAUTHConnection: close\r\n\r\n"),
+            "GET http://evil.example/v1/tasks HTTP/1.1\r\nHOSTAUTHConnection: close\r\n\r\n".to_owned(),
             &[400],
         ),
         (
             "the absolute form of ourselves",
-            format!("GET http://localhost:PORT/v1/tasks HTTP/1.1\r\nHOSTAUTHConnection: close\r\n\r\n"),
+            "GET http://localhost:PORT/v1/tasks HTTP/1.1\r\nHOSTAUTHConnection: close\r\n\r\n".to_owned(),
             &[400],
         ),
         ("a tunnel", "CONNECT evil.example:443 HTTP/1.1\r\nHOSTAUTH\r\n".to_owned(), &[400]),

@@ -125,8 +125,10 @@ fn a_shell_has_a_terminal_of_its_own_in_the_workspace() {
     client.say(&FromClient::Word(ClientWord::Size { size: Size { cols: 72, rows: 20 } }));
     client.types("stty size\r");
     client.until("20 72");
-    // Job control works: the shell leads a session that has the terminal.
-    client.types("sleep 100\r");
+    // Job control works: the shell leads a session that has the terminal. What is interrupted has begun: before that
+    // the key would be the shell's own.
+    client.types("sh -c 'echo be\"\"gun; exec sleep 100'\r");
+    client.until("begun");
     client.types("\u{3}");
     client.types("echo back $((1 + 1))\r");
     client.until("back 2");

@@ -48,7 +48,7 @@ impl Role {
 /// Adds a user
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  ikigai user add ana --role reviewer\n  ikigai user add ben --role viewer --linux ben"
+    after_help = "Example:\n  ikigai user add ana --role reviewer\n  ikigai user add ben --role viewer"
 )]
 pub(crate) struct Add {
     /// Lower-case letters, digits and .-_@
@@ -56,12 +56,6 @@ pub(crate) struct Add {
     /// What it may do
     #[arg(long, value_enum)]
     role: Role,
-    /// The Linux user of this machine that it is over the node's socket
-    #[arg(long, value_name = "USER")]
-    linux: Option<String>,
-    /// What the identity provider calls it
-    #[arg(long, value_name = "SUBJECT")]
-    subject: Option<String>,
 }
 
 /// Lists users
@@ -71,19 +65,13 @@ pub(crate) struct Ls {}
 
 /// Changes a user, at once and for what it holds already
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ikigai user set ana --role admin\n  ikigai user set ben --linux ''")]
+#[command(after_help = "Example:\n  ikigai user set ana --role admin")]
 pub(crate) struct Set {
     /// Its name
     name: String,
     /// What it may do from now on
-    #[arg(long, value_enum, required_unless_present_any = ["linux", "subject"])]
-    role: Option<Role>,
-    /// Its Linux user; '' for none
-    #[arg(long, value_name = "USER")]
-    linux: Option<String>,
-    /// What the identity provider calls it; '' for nothing
-    #[arg(long, value_name = "SUBJECT")]
-    subject: Option<String>,
+    #[arg(long, value_enum)]
+    role: Role,
 }
 
 /// Removes a user; its sessions and tokens end
@@ -108,15 +96,15 @@ impl User {
         let node = env.remote()?;
         match self {
             Self::Ls(Ls {}) => env.out.list(node.users().await?, env.now())?,
-            Self::Add(Add { name, role, linux, subject }) => {
-                let request = UserRequest { name, role: role.word(), linux, subject };
+            Self::Add(Add { name, role }) => {
+                let request = UserRequest { name, role: role.word(), ..UserRequest::default() };
                 let user = node.add_user(&request).await?;
                 env.out
                     .one(&user, || vec![format!("{} is a user of this node: {}", user.name, user.role)])?;
                 env.out.say(&format!("hint: it comes in by: ikigai user link {}", user.name));
             }
-            Self::Set(Set { name, role, linux, subject }) => {
-                let change = UserChange { role: role.map(Role::word), linux, subject };
+            Self::Set(Set { name, role }) => {
+                let change = UserChange { role: Some(role.word()), ..UserChange::default() };
                 let user = node.set_user(&name, &change).await?;
                 env.out.one(&user, || vec![format!("{} is {} from now on", user.name, user.role)])?;
             }
@@ -140,15 +128,11 @@ impl Show for UserView {
         self.name.clone()
     }
 
-    fn head(wide: bool) -> Vec<&'static str> {
-        let more = if wide { &["SUBJECT"][..] } else { &[] };
-        [&["USER", "ROLE", "LINUX", "AGE"], more].concat()
+    fn head(_wide: bool) -> Vec<&'static str> {
+        vec!["USER", "ROLE", "AGE"]
     }
 
-    fn row(&self, wide: bool, now: Timestamp) -> Vec<String> {
-        let linux = self.linux.clone().unwrap_or_default();
-        let row = vec![self.name.clone(), self.role.clone(), linux, age(self.created_at, now)];
-        let more = wide.then(|| self.subject.clone().unwrap_or_default());
-        row.into_iter().chain(more).collect()
+    fn row(&self, _wide: bool, now: Timestamp) -> Vec<String> {
+        vec![self.name.clone(), self.role.clone(), age(self.created_at, now)]
     }
 }

@@ -102,6 +102,9 @@ pub enum Wrong {
     /// The owner is who runs the node, not somebody a list can name.
     #[error("the owner is who runs the node and cannot be changed")]
     Owner,
+    /// What a token opens ends with it, so it does not become a session.
+    #[error("a token opens no session")]
+    Token,
     /// There is no such token, session or link.
     #[error("there is nothing called `{0}` that could be taken back")]
     NoPass(String),

@@ -41,15 +41,19 @@ pub(crate) async fn responses(gate: Arc<Gate>, request: Request<Incoming>) -> Re
     };
     // While a person types the agent gets no new turn. Who gives up waiting has called nobody.
     tokio::select! {
+        biased;
+        () = gate.closed.cancelled() => return closed(),
         () = gate.agentd.released() => {}
-        () = gate.closed.cancelled() => {}
     }
     let (head, answered) = oneshot::channel();
     let call = ModelCall { attempt: gate.fence.attempt.clone(), path: "/responses".into(), body };
     gate.tasks.spawn(pass(gate.clone(), (call, room), asked.model, head));
-    answered.await.unwrap_or_else(|_| {
-        problem(StatusCode::SERVICE_UNAVAILABLE, "closed", "the gate is closed", "the attempt has ended")
-    })
+    answered.await.unwrap_or_else(|_| closed())
+}
+
+/// The attempt is over: its provider is not asked any more.
+fn closed() -> Response<Body> {
+    problem(StatusCode::SERVICE_UNAVAILABLE, "closed", "the gate is closed", "the attempt has ended")
 }
 
 /// The refusal of a call whose provider did not answer; what it said is for the owner, not for the agent.

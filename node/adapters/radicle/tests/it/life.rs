@@ -86,10 +86,14 @@ async fn a_strangers_node_on_our_home_is_left_alone() {
     let socket = node.home().join("node/control.sock");
     let up = async {
         while tokio::net::UnixStream::connect(&socket).await.is_err() {
+            // Whatever ended it while other nodes start beside it, such as a port that one of them has by now: again.
+            if stranger.try_wait().unwrap().is_some() {
+                stranger = orphan(&node);
+            }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), up).await.expect("the stranger comes up");
+    tokio::time::timeout(Duration::from_secs(60), up).await.expect("the stranger comes up");
     let refused = RadicleForge::start(node.options()).await.unwrap_err();
     assert!(matches!(&refused, PortError::Refused(text) if text.contains("rad node stop")), "{refused:?}");
     assert!(stranger.try_wait().unwrap().is_none(), "it still runs");

@@ -2,7 +2,7 @@
 
 use super::{Authority, NotMade, now};
 use crate::auth::random_hex;
-use ikigai_access::{Change, Kind, OWNER, Pass, Principal, Request, Role, User, Wrong};
+use ikigai_access::{Change, Kind, OWNER, Pass, Principal, Request, Role, User, Via, Wrong};
 use ikigai_types::Timestamp;
 use std::time::Duration;
 
@@ -23,11 +23,14 @@ pub(crate) struct Opened {
 
 impl Authority {
     /// A one-time code that becomes a session of whoever asks, and until when it works. The session is nothing
-    /// more than the asker, and ends when what the asker showed does.
+    /// more than the asker. Not for a token: taking it back would leave the session.
     pub(crate) fn code(&self, asker: &Principal) -> Result<(String, Timestamp), Wrong> {
-        let Principal::User { name, role, .. } = asker else {
+        let Principal::User { name, role, via } = asker else {
             return Err(Wrong::Unknown("nobody".to_owned()));
         };
+        if let Via::Token(_) = via {
+            return Err(Wrong::Token);
+        }
         let session = now().after(SESSION);
         let until = asker.pass().and_then(|id| self.pass(id)).map_or(session, |p| p.until.min(session));
         self.mint(name, *role, until)

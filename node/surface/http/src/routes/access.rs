@@ -12,7 +12,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{delete, get, post};
-use ikigai_access::{Action, Kind, Pass, Principal, Request, Role, User};
+use ikigai_access::{Action, Kind, OWNER, Pass, Principal, Request, Role, User, Wrong};
 use ikigai_types::TaskId;
 use ikigai_wire::api::{List, LoginLink, PassView, TokenRequest, UserChange, UserRequest, UserView};
 use std::time::Duration;
@@ -114,9 +114,13 @@ async fn tokens(State(app): App) -> Reply {
 
 async fn new_token(State(app): App, Extension(who): Extension<Principal>, body: Body) -> Reply {
     let asked: TokenRequest = parse(&read(body).await?)?;
+    let user = asked.user.unwrap_or_else(|| who.name().to_owned());
+    if user == OWNER && who.name() != OWNER {
+        return Err(refused(Wrong::Owner));
+    }
     let request = Request {
         kind: Kind::Token,
-        user: asked.user.unwrap_or_else(|| who.name().to_owned()),
+        user,
         role: role(&asked.role)?,
         label: asked.name,
         life: Duration::from_secs(asked.ttl_seconds.unwrap_or(WEEK)),

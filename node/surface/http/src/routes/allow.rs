@@ -10,7 +10,7 @@ use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures::StreamExt;
-use http::Method;
+use http::{Method, StatusCode};
 use ikigai_access::audit::Deed;
 use ikigai_access::{Action, Principal, Resource, Role};
 use ikigai_wire::api::{Code, Problem};
@@ -101,7 +101,9 @@ impl Asked {
             what: format!("{} {}", request.method(), request.uri().path()),
             result: String::new(),
         };
-        Self { deed, reads: matches!(*request.method(), Method::GET | Method::HEAD) }
+        // A terminal is asked for by GET, and is a hand on the agent.
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD) && action != Action::Open;
+        Self { deed, reads }
     }
 
     async fn denied(self, app: &Shared, who: &Principal) {
@@ -117,7 +119,9 @@ impl Asked {
         if self.reads {
             return None;
         }
-        let result = if response.status().is_success() { "done" } else { "failed" };
+        let status = response.status();
+        let is_done = status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS;
+        let result = if is_done { "done" } else { "failed" };
         let more = response.extensions().get::<Note>().map(|n| format!(": {}", n.0));
         let what = format!("{}{}", self.deed.what, more.unwrap_or_default());
         Some(Deed { what, result: result.to_owned(), ..self.deed })

@@ -119,6 +119,7 @@ pub(super) fn refused(wrong: Wrong) -> Failure {
         Wrong::Taken(_) | Wrong::Identity(_) => (Code::Conflict, "run: ikigai user ls"),
         Wrong::Unknown(_) => (Code::NotFound, "run: ikigai user ls"),
         Wrong::Owner => (Code::Denied, "give people users of their own: ikigai user add"),
+        Wrong::Token => (Code::Denied, "an admin makes a link for a browser: ikigai user link"),
         Wrong::NoPass(_) => {
             (Code::NotFound, "list them with `ls`; the beginning of an id, four digits or more, will do")
         }

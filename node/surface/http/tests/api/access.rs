@@ -174,3 +174,16 @@ fn the_documented_table_is_the_policy() {
         assert_eq!(said, Role::ALL.map(may), "{row}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_becomes_nothing_that_outlives_it() {
+    let authority = Authority::kept_in(Arc::new(MemoryStore::new()), Policy::standard()).await.unwrap();
+    let served = crate::front::served(authority).await;
+    let admin = token(&served, "ana", Role::Admin).await;
+    let link = call(&served, &admin, "POST", "/v1/session/links", "").await;
+    assert!(link.status == 403 && link.body.contains("a token opens no session"), "{link:?}");
+    let body = r#"{"user":"owner","role":"admin","name":"mine for ever","ttlSeconds":3600}"#;
+    let owners = call(&served, &admin, "POST", "/v1/tokens", body).await;
+    assert!(owners.status == 403 && owners.body.contains("the owner is who runs the node"), "{owners:?}");
+    assert_eq!(served.local("POST", "/v1/tokens", body).await.status, 200, "the owner may");
+}

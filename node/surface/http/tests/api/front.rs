@@ -21,7 +21,7 @@ impl Site for OnePage {
     }
 }
 
-async fn served(authority: Authority) -> Served {
+pub async fn served(authority: Authority) -> Served {
     Served::fronted(
         None,
         Front { site: Some(Arc::new(OnePage)), authority: Arc::new(authority), ..Front::default() },
