@@ -6,7 +6,7 @@ use crate::node::{NodeProcess, Runs};
 use crate::{parts, project};
 use ikigai_ports::NodeHandle as _;
 use ikigai_remote::Terminal;
-use ikigai_wire::api::{Filter, NodeCommand, TaskOptions, TaskView};
+use ikigai_wire::api::{Command, Filter, NodeCommand, TaskOptions, TaskView};
 use ikigai_wire::terminal::{ClientWord, FromClient, FromTerminal, Size, TerminalWord, Want};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -205,5 +205,8 @@ async fn two_pages_share_the_terminal_of_an_agent_elsewhere() {
     let pages = script("terminal.cjs", &[&link(&mesh.nodes[0]).await, task.id.as_str()]);
     let said = tokio::time::timeout(3 * HANG, pages.wait_with_output()).await.expect("the browser hangs");
     let said = said.unwrap();
+    // The agent waits for ever, and would outlive its node.
+    mesh.nodes[0].handle().command(&task.id, Command::Stop).await.unwrap();
+    until(&mesh.nodes[0], "it is stopped", |t| t.attempts[0].phase == "ended").await;
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
 }
