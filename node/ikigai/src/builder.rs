@@ -1,21 +1,19 @@
 //! Putting a node together: configuration and whatever ports an embedder brings, backends for the rest.
 
-use crate::config::{AccessConfig, Config, ConfigError, HttpConfig};
+use crate::config::{Config, ConfigError};
 use crate::home::{Home, Lock, default_home};
 use crate::keys::AttemptKeys;
 use crate::node::{Node, Serving};
+use crate::web::Web;
 use crate::{adapters, backends, mesh, system};
-use ikigai_access::Policy;
 use ikigai_editor::{EditorOptions, EditorProxy};
 use ikigai_gateway::{Gateway, GatewayOptions};
-use ikigai_http::Tls;
 use ikigai_ports::executor::Mount;
 use ikigai_ports::{Clock, Executor, Forge, PortError, Rng, Store};
 use ikigai_radicle::KeySigner;
 use ikigai_runtime::{AgentProgram, Defaults, Enrolment, Mesh, Options, Parts};
 use ikigai_task::Policy as TaskPolicy;
 use ikigai_types::{Limits, Resources, Tags};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -164,13 +162,13 @@ impl NodeBuilder {
         let unusable = |source| BuildError::Home { folder: home.path().to_owned(), source };
         let lock = claim(&home).await.map_err(unusable)?;
         let lock = lock.ok_or_else(|| BuildError::Running(home.path().to_owned()))?;
-        let policy = policy_of(&self.config.access, &home)?;
         let rng = Arc::new(system::SystemRng::default());
         let mut fresh = [0; 32];
         rng.fill(&mut fresh);
         let seed = home.key(fresh).map_err(unusable)?;
         let name = self.config.node.name.clone().unwrap_or_else(system::host_name);
         let config = self.config.clone();
+        let web = Web::of(&config, &home, &name)?;
         let wrap = |what| move |source| BuildError::Backend { what, source };
         let store = match self.store {
             Some(store) => store,
@@ -191,10 +189,7 @@ impl NodeBuilder {
         let gateway = GatewayOptions { models, prices: config.prices.clone(), ..GatewayOptions::default() };
         let gates = Arc::new(Gateway::new(gateway));
         let clock: Arc<dyn Clock> = Arc::new(system::SystemClock::default());
-        let listen = addresses(&config.http.listen)?;
-        let tls = tls(&config.http, &home, &name, &listen)?;
-        let here = listen.iter().find(|a| a.ip().is_loopback());
-        let editor = EditorOptions { port: here.map_or(0, SocketAddr::port) };
+        let editor = EditorOptions { port: web.port_here() };
         let links = mesh::links(&config.mesh, seed).await.map_err(wrap("mesh"))?;
         let fixed = mesh::fixed(&config.mesh).map_err(wrap("mesh"))?;
         let reachable = mesh::gates(links.as_ref(), gates.clone());
@@ -221,22 +216,7 @@ impl NodeBuilder {
         let mesh = links.as_ref().map(|l| Mesh { enrolment: enrolment.clone(), routes: l.routes.clone() });
         let running = ikigai_runtime::start(parts, options, mesh).await?;
         let radicle = forge.radicle;
-        let hosts = config.http.hosts;
-        let serving = Serving {
-            home,
-            lock,
-            policy,
-            running,
-            enrolment,
-            store,
-            editor,
-            listen,
-            tls,
-            hosts,
-            radicle,
-            links,
-        };
-        Node::serve(serving).await
+        Node::serve(Serving { home, lock, web, running, enrolment, store, editor, radicle, links }).await
     }
 }
 
@@ -250,44 +230,6 @@ async fn claim(home: &Home) -> std::io::Result<Option<Lock>> {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     home.claim()
-}
-
-fn addresses(text: &str) -> Result<Vec<SocketAddr>, BuildError> {
-    if text == "off" {
-        return Ok(Vec::new());
-    }
-    let one = |text: &str| text.trim().parse().map_err(|_| BuildError::Address(text.to_owned()));
-    text.split(',').map(one).collect()
-}
-
-/// The certificate, when other machines are served.
-fn tls(
-    config: &HttpConfig,
-    home: &Home,
-    name: &str,
-    listen: &[SocketAddr],
-) -> Result<Option<Tls>, BuildError> {
-    let outside: Vec<_> = listen.iter().filter(|a| !a.ip().is_loopback()).collect();
-    if outside.is_empty() {
-        return Ok(None);
-    }
-    let addresses = outside.iter().filter(|a| !a.ip().is_unspecified()).map(|a| a.ip().to_string());
-    let names = config.hosts.iter().cloned().chain(addresses).chain(["localhost".to_owned()]);
-    let names: Vec<_> = names.chain(name.is_ascii().then(|| name.to_owned())).collect();
-    Tls::load_or_create(home.path(), &names).map(Some).map_err(BuildError::Tls)
-}
-
-/// Who may do what: the organisation's file, else `policy.cedar` of the node's folder, else the standard one.
-fn policy_of(config: &AccessConfig, home: &Home) -> Result<Policy, BuildError> {
-    let (file, is_named) = match &config.policy {
-        Some(file) => (file.clone(), true),
-        None => (home.policy(), false),
-    };
-    match std::fs::read_to_string(&file) {
-        Ok(text) => Ok(Policy::read(&text, &file.display().to_string())?),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound && !is_named => Ok(Policy::standard()),
-        Err(source) => Err(BuildError::NoPolicy { file, source }),
-    }
 }
 
 fn options(

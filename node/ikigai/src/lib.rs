@@ -24,6 +24,7 @@ mod mesh;
 mod node;
 mod secrets;
 pub mod system;
+mod web;
 
 pub use builder::{BuildError, NodeBuilder};
 pub use config::{Config, ConfigError, Layers};

@@ -4,9 +4,9 @@ use crate::builder::{BuildError, NodeBuilder};
 use crate::home::{Home, Lock};
 use crate::hosts::{Dashboard, Editors};
 use crate::mesh::Links;
-use ikigai_access::Policy;
+use crate::web::Web;
 use ikigai_editor::EditorProxy;
-use ikigai_http::{Api, ApiOptions, AuthOptions, Authority, Front, Listener, Tls};
+use ikigai_http::{Api, ApiOptions, AuthOptions, Authority, Front, Tls};
 use ikigai_ports::{NodeHandle, Store};
 use ikigai_radicle::RadicleForge;
 use ikigai_runtime::{Enrolment, Running};
@@ -41,14 +41,11 @@ pub struct Node {
 pub(crate) struct Serving {
     pub(crate) home: Home,
     pub(crate) lock: Lock,
-    pub(crate) policy: Policy,
+    pub(crate) web: Web,
     pub(crate) running: Running,
     pub(crate) enrolment: Enrolment,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) editor: Arc<EditorProxy>,
-    pub(crate) listen: Vec<SocketAddr>,
-    pub(crate) tls: Option<Tls>,
-    pub(crate) hosts: Vec<String>,
     pub(crate) radicle: Option<Arc<RadicleForge>>,
     pub(crate) links: Option<Links>,
 }
@@ -60,29 +57,11 @@ impl Node {
     }
 
     pub(crate) async fn serve(serving: Serving) -> Result<Self, BuildError> {
-        let Serving {
-            home,
-            lock,
-            policy,
-            running,
-            enrolment,
-            store,
-            editor,
-            listen,
-            tls,
-            hosts,
-            radicle,
-            links,
-        } = serving;
+        let Serving { home, lock, web, running, enrolment, store, editor, radicle, links } = serving;
         let token = ikigai_http::auth::load_or_create(&home.token())
             .map_err(|source| BuildError::Home { folder: home.path().to_owned(), source })?;
-        let mut listeners = vec![Listener::unix(&home.socket()).await?];
-        for address in &listen {
-            listeners.push(match &tls {
-                Some(tls) if !address.ip().is_loopback() => Listener::tls(*address, tls.clone()).await?,
-                _ => Listener::tcp(*address).await?,
-            });
-        }
+        let listeners = web.listeners(&home).await?;
+        let Web { listen, hosts, policy, tls } = web;
         let auth = AuthOptions { token: Some(token), hosts };
         let options = ApiOptions { auth, fallback: Some(Arc::new(Editors(editor))) };
         let authority = Authority::kept_in(store, policy).await;
