@@ -2,10 +2,8 @@
 // while their page is shown.
 import { get, once, post, remove } from "../api/call";
 import type { Invitation, List, Member, Mesh } from "../api/types";
+import { changing, poll } from "./polled";
 import { session } from "./session.svelte";
-import { complain, say } from "./toasts.svelte";
-
-const EVERY = 3_000;
 
 class Access {
   mesh = $state.raw<Mesh | null>(null);
@@ -19,14 +17,7 @@ class Access {
 export const access = new Access();
 
 /** Reads both now, and again until what it answers is called. */
-export function watch(): () => void {
-  void read();
-  const timer = setInterval(() => document.hidden || void read(), EVERY);
-  return () => {
-    clearInterval(timer);
-    access.made = null;
-  };
-}
+export const watch = (): (() => void) => poll(read, () => (access.made = null));
 
 async function read(): Promise<void> {
   try {
@@ -37,15 +28,7 @@ async function read(): Promise<void> {
   }
 }
 
-async function doing(act: () => Promise<string>): Promise<void> {
-  try {
-    const done = await act();
-    if (done) say(done);
-  } catch (error) {
-    complain(error);
-  }
-  await read();
-}
+const doing = changing(read);
 
 /** Makes an invitation that is good for `seconds`; `address` is where the other machine finds this one. */
 export const invite = (seconds: number, address: string): Promise<void> =>

@@ -2,10 +2,9 @@
 // tells of any of it, so all is read every few seconds while its page is shown.
 import { get, post, remove } from "../api/call";
 import type { AuditEntry, List, Pass, User } from "../api/types";
+import { changing, poll } from "./polled";
 import { session } from "./session.svelte";
-import { complain, say } from "./toasts.svelte";
 
-const EVERY = 3_000;
 /** Entries of the log that are shown. */
 const ENTRIES = 50;
 
@@ -27,14 +26,7 @@ export const people = new People();
 export const may = (action: string): boolean => session.may.includes(action);
 
 /** Reads now, and again until what it answers is called. */
-export function watchPeople(): () => void {
-  void read();
-  const timer = setInterval(() => document.hidden || void read(), EVERY);
-  return () => {
-    clearInterval(timer);
-    people.made = null;
-  };
-}
+export const watchPeople = (): (() => void) => poll(read, () => (people.made = null));
 
 async function read(): Promise<void> {
   const list = async <T>(action: string, path: string): Promise<T[]> => (may(action) ? (await get<List<T>>(path)).items : []);
@@ -52,15 +44,7 @@ async function read(): Promise<void> {
   }
 }
 
-async function doing(act: () => Promise<string>): Promise<void> {
-  try {
-    const done = await act();
-    if (done) say(done);
-  } catch (error) {
-    complain(error);
-  }
-  await read();
-}
+const doing = changing(read);
 
 export const addUser = (name: string, role: string): Promise<void> =>
   doing(async () => {
