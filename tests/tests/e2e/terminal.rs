@@ -10,7 +10,9 @@ use ikigai_wire::api::{Command, Filter, NodeCommand, TaskOptions, TaskView};
 use ikigai_wire::terminal::{ClientWord, FromClient, FromTerminal, Size, TerminalWord, Want};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
 
 /// Nothing here takes this long unless it hangs.
 const HANG: Duration = Duration::from_secs(60);
@@ -209,4 +211,26 @@ async fn two_pages_share_the_terminal_of_an_agent_elsewhere() {
     mesh.nodes[0].handle().command(&task.id, Command::Stop).await.unwrap();
     until(&mesh.nodes[0], "it is stopped", |t| t.attempts[0].phase == "ended").await;
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_piped_is_done_and_its_code_comes_back() {
+    if !Path::new("/usr/bin/bwrap").is_file() {
+        let test = "what_is_piped_is_done_and_its_code_comes_back";
+        return parts::missing(test, "bubblewrap is not installed", "IKIGAI_REQUIRE_SANDBOX");
+    }
+    let (mesh, task) = mesh().await;
+    let owner = &mesh.nodes[0];
+    let mut command = tokio::process::Command::new(parts::built("ikigai"));
+    command.arg("--home").arg(owner.home()).args(["attach", task.id.as_str()]).kill_on_drop(true);
+    let mut attach = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = attach.stdin.take().unwrap();
+    // The rest is there before the first command is over.
+    stdin.write_all(b"sleep 1; echo sl''ept\n(exit 7)").await.unwrap();
+    drop(stdin);
+    let done = tokio::time::timeout(HANG, attach.wait_with_output()).await.expect("it ends").unwrap();
+    owner.handle().command(&task.id, Command::Stop).await.unwrap();
+    until(owner, "it is stopped", |t| t.attempts[0].phase == "ended").await;
+    assert!(String::from_utf8_lossy(&done.stdout).contains("slept"), "{done:?}");
+    assert_eq!(done.status.code(), Some(7), "{done:?}");
 }

@@ -7,8 +7,9 @@ use ikigai_wire::api::{Code, Problem};
 use ikigai_wire::terminal::{FromClient, FromTerminal, TerminalWord};
 use std::io::Write;
 
-/// What ends the shell that reads it at the beginning of a line.
-const END: u8 = 0x04;
+/// What ends the shell, with the code of its last command. Not the key for the end of input: typed while a command
+/// runs, as all that is piped may be, that one is lost when the shell takes the terminal back.
+const END: &[u8] = b"exit\n";
 
 /// Shows everything, until the shell ends.
 pub(super) async fn look(mut session: Session) -> Outcome {
@@ -38,7 +39,7 @@ pub(super) async fn type_in(session: Session) -> Outcome {
             text = typed.recv(), if last.is_some() => {
                 let ends_line = last == Some(b'\n');
                 last = text.as_ref().and_then(|t| t.last().copied());
-                let end = || if ends_line { vec![END] } else { vec![b'\n', END] };
+                let end = || if ends_line { END.to_vec() } else { [b"\n", END].concat() };
                 session.say(&FromClient::Input(text.unwrap_or_else(end))).await;
             }
             happened = session.next() => match happened? {
