@@ -33,7 +33,7 @@ demo: setup build ## Set everything up and run the main job: a feature's tasks b
 	@$(with_env) KEEP=$(KEEP) NODES=$(NODES) $(BIN) demo
 
 test: setup-tests build ## Set everything up and run all tests
-	@$(with_env) $(required) cargo test --workspace --locked --no-fail-fast
+	@$(with_env) $(required) tests/setup/test.sh
 
 check: fmt clippy shell test doc deny ## What CI runs: format, lints, tests, docs, dependencies
 
@@ -80,7 +80,7 @@ bench: $(if $(simulated),,setup) ## Measure, each figure paired with what it is 
 	@$(foreach name,$(if $(B),$(simulated),b3 b4),cargo run --release --locked --manifest-path tests/bench-gossip/Cargo.toml --bin $(name);)
 
 soak: setup-tests build ## All tests with their long settings: thousands of crash points
-	@$(with_env) $(required) IKIGAI_SOAK=1 cargo test --workspace --locked --no-fail-fast
+	@$(with_env) $(required) IKIGAI_SOAK=1 tests/setup/test.sh
 
 screenshots: setup-tests build ## The pictures in the documentation, from a run of the demo
 	@$(with_env) tests/setup/screenshots.sh
