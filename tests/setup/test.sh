@@ -9,9 +9,11 @@ tests=(cargo test --workspace --locked --no-fail-fast)
 
 said=$(mktemp)
 trap 'rm -f "$said"' EXIT
+set -m # a process group of its own, so that whoever ends this script ends also what it runs
 "${tests[@]}" --test e2e >"$said" 2>&1 &
 whole=$!
-trap 'kill "$whole" 2>/dev/null || true; rm -f "$said"' EXIT
+set +m
+trap 'kill -- "-$whole" 2>/dev/null || true; rm -f "$said"' EXIT
 
 failed=0
 "${tests[@]}" --lib --bins --examples --test '[!e]*' --test 'e[!2]*' || failed=$?
