@@ -16,7 +16,7 @@ set +m
 trap 'kill -- "-$whole" 2>/dev/null || true; rm -f "$said"' EXIT
 
 failed=0
-"${tests[@]}" --lib --bins --examples --test '[!e]*' --test 'e[!2]*' || failed=$?
+"${tests[@]}" --lib --bins --test '[!e]*' --test 'e[!2]*' || failed=$?
 "${tests[@]}" --doc || failed=$?
 
 echo "[test] the tests of whole nodes (--test e2e), which ran beside these"
