@@ -170,3 +170,16 @@ async fn nobody_else_reaches_an_agents_editor() {
     let other = format!("a-0000000000.localhost:{}", editor.port);
     assert_ne!(get(editor.port, &other, "/", &[&cookie]).await.status, 200, "one session for another agent");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_stays_outlives_its_node() {
+    let Some(image) = parts::docker_image("an_agent_that_stays_outlives_its_node") else { return };
+    let mut node = lingering(image).await;
+    node.accept_ready().await;
+    node.kill().await;
+    node.up().await;
+    let editor = Link::read(&link(&node).await);
+    let cookie = format!("Cookie: {}", cookie(&node).await);
+    let answer = editor.get("/", &[&cookie]).await;
+    assert!(matches!(answer.status, 200 | 302), "after the start: {}", answer.head);
+}

@@ -14,7 +14,7 @@ use ikigai_ports::{PortError, PortResult};
 use ikigai_task::Reason;
 use ikigai_task::host::{Breach, End, Watch, judge};
 use ikigai_types::{Fence, Timestamp, WorkloadId};
-use ikigai_wire::peer::News;
+use ikigai_wire::peer::{Ended, News};
 use ikigai_wire::record::{HostRecord, encode};
 use shipper::Shipper;
 use std::sync::Arc;
@@ -125,21 +125,18 @@ impl Run {
                     let stopped = self.shared.parts.executor.stop(workload, Duration::ZERO).await;
                     log_failure("stop a workload", stopped);
                 }
-                let breach =
-                    self.stopped.clone().unwrap_or(Breach { reason: Reason::Host, detail: error.chain() });
-                self.hand_over(None, Some(breach)).await;
+                if self.note.ended.is_none() {
+                    let breach = Breach { reason: Reason::Host, detail: error.chain() };
+                    self.hand_over(None, Some(self.stopped.clone().unwrap_or(breach))).await;
+                }
             }
         }
         self.clean_up().await;
     }
 
     async fn go(&mut self) -> PortResult<()> {
-        if self.note.delivered {
-            return Ok(());
-        }
         if let Some(ended) = self.note.ended.clone() {
-            self.report_end(ended).await;
-            return Ok(());
+            return self.after_its_end(ended).await;
         }
         self.keep_note().await?;
         let workload = self.prepare().await?;
@@ -157,6 +154,24 @@ impl Run {
             self.hand_over(end.program, breach).await;
         }
         Ok(())
+    }
+
+    /// A restart found it ended: the result goes to the owner, if it has not, and an agent that stays for its editor
+    /// is stayed with.
+    async fn after_its_end(&mut self, ended: Ended) -> PortResult<()> {
+        let well = ended.reason.is_none();
+        if !self.note.delivered {
+            self.report_end(ended).await;
+        }
+        if !well || self.note.spec.linger_secs == 0 {
+            return Ok(());
+        }
+        let running = self.shared.parts.executor.list(self.shared.node).await?;
+        if !running.iter().any(|r| r.fence == *self.fence()) {
+            return Ok(());
+        }
+        let workload = self.shared.launch(&self.note, self.gate_sender.clone()).await?;
+        self.attend(&workload).await.map(drop)
     }
 
     /// Makes everything ready and starts the workload. The lease is renewed meanwhile: objects may have a long way.
@@ -258,7 +273,7 @@ async fn fetch_base(shared: &Shared, note: &HostRecord) -> PortResult<()> {
         return Ok(());
     }
     for commit in [Some(&note.base), note.from.as_ref()].into_iter().flatten() {
-        crate::mesh::fetch(&shared.parts, spec.owner, &spec.project, commit).await?;
+        shared.desk.fetch(spec.owner, &spec.project, commit).await?;
     }
     Ok(())
 }
