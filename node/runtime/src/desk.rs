@@ -3,14 +3,14 @@
 //! The node's own host reports here too, so that a task on this machine and one on another take one path.
 
 use crate::journal::Journal;
-use crate::mesh::fetch;
+use crate::mesh::Fetches;
 use crate::owner::{Gone, OwnerHandle};
 use crate::{Options, Parts};
 use ikigai_ports::logs::{LogLine, Stream};
 use ikigai_ports::peer::Appended;
 use ikigai_ports::{PortError, PortResult};
 use ikigai_task::{Input, Observation, Reason, Refusal};
-use ikigai_types::{Epoch, Fence, NodeId, ProjectId, Timestamp, Writer};
+use ikigai_types::{Commit, Epoch, Fence, NodeId, ProjectId, Timestamp, Writer};
 use ikigai_wire::peer::{Adopted, Copied, CopyAsk, Ended, Line, Lines, News, Reply, Report};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -26,6 +26,7 @@ pub(crate) struct Desk {
     journal: Arc<Journal>,
     /// Stale appends already in the log: a zombie that prints thousands of lines is recorded once.
     told: Arc<Mutex<HashMap<Fence, Epoch>>>,
+    fetches: Arc<Fetches>,
 }
 
 /// What the owner knows of a fence.
@@ -51,7 +52,16 @@ impl Desk {
         journal: Arc<Journal>,
     ) -> Self {
         let node = NodeId::from_bytes(parts.signer.public_key());
-        Self { parts: parts.clone(), options: options.clone(), node, owner, journal, told: Arc::default() }
+        let (told, fetches) = (Arc::default(), Arc::default());
+        Self { parts: parts.clone(), options: options.clone(), node, owner, journal, told, fetches }
+    }
+
+    /// Makes sure that a commit and all it reaches is here, brought from `node` if it is not.
+    ///
+    /// # Errors
+    /// When that node is away or does not have it, or what it sends is not whole.
+    pub(crate) async fn fetch(&self, node: NodeId, project: &ProjectId, want: &Commit) -> PortResult<()> {
+        self.fetches.fetch(&self.parts, node, project, want).await
     }
 
     /// What happened to an attempt; answered when it is durable here, objects included.
@@ -102,11 +112,11 @@ impl Desk {
     /// Brings here what an attempt made. What was saved of one that failed is worth a try, and no more.
     async fn bring(&self, holder: NodeId, project: &ProjectId, ended: &mut Ended) -> PortResult<()> {
         if let Some(change) = &ended.change {
-            fetch(&self.parts, holder, project, &change.head).await?;
+            self.fetch(holder, project, &change.head).await?;
         }
         let wanted = ended.saved.as_ref().filter(|_| ended.reason.is_some_and(Reason::resumes));
         if let Some(saved) = wanted
-            && let Err(error) = fetch(&self.parts, holder, project, saved).await
+            && let Err(error) = self.fetch(holder, project, saved).await
         {
             tracing::warn!(error = error.chain(), "what was saved of an attempt stays on its node");
             ended.saved = None;

@@ -11,6 +11,6 @@ mod routes;
 pub(crate) use drive::{Setup, drive, look_again};
 pub use enrol::{DialGuest, Enrolment, EnrolmentParts};
 pub(crate) use neighbours::{Neighbour, Neighbours};
-pub(crate) use objects::fetch;
+pub(crate) use objects::Fetches;
 pub use routes::{RoutedGates, Routes};
 pub(crate) use routes::{open_terminal, serve_agents};

@@ -3,7 +3,7 @@
 use crate::checker::Checker;
 use crate::desk::Desk;
 use crate::host::Host;
-use crate::mesh::{Enrolment, fetch};
+use crate::mesh::Enrolment;
 use crate::{Options, Parts};
 use async_trait::async_trait;
 use ikigai_ports::objects::Pack;
@@ -73,7 +73,7 @@ impl Peer for LocalPeer {
 
     async fn check(&self, caller: NodeId, check: Check) -> PortResult<Checked> {
         if caller != self.node {
-            fetch(&self.parts, caller, &check.project, &check.head).await?;
+            self.desk.fetch(caller, &check.project, &check.head).await?;
         }
         Ok(Checked { checks: self.checker.run(&check).await? })
     }
