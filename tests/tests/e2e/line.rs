@@ -4,6 +4,7 @@ use crate::node::{NodeProcess, Runs, TestNode};
 use crate::{parts, project};
 use ikigai_ports::NodeHandle as _;
 use ikigai_wire::api::{SubmitRequest, TaskOptions};
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 /// Accepts until all ten are merged.
@@ -73,10 +74,9 @@ async fn a_feature_is_done_with_docker_and_git() {
     let wrong_once = node.task("T004").await;
     assert_eq!(wrong_once.attempts.len(), 2);
     assert_eq!(wrong_once.attempts[0].outcome.as_deref(), Some("check-failed"));
-    let child = node.task("T005").await;
-    let base =
-        project::git(&node.project(), &["merge-base", "--is-ancestor", &merged(&node, "T004").await, "main"]);
-    assert_eq!((base.as_str(), child.state.as_str()), ("", "accepted"));
+    // T005 waits for T004: what its agent committed stands on what was accepted of T004. `git` fails when it does not.
+    let child = node.task("T005").await.patch.unwrap().head;
+    project::git(&node.project(), &["merge-base", "--is-ancestor", &merged(&node, "T004").await, &child]);
     assert_eq!(node.task("T010").await.patch.unwrap().verdict.as_deref(), Some("WITH-GAPS"));
     assert!(node.tasks().await.iter().all(|t| t.usage.input_tokens > 0 && t.usage.calls > 0));
 }
@@ -108,4 +108,22 @@ async fn a_task_becomes_a_merged_radicle_patch() {
         .unwrap();
     let cob: serde_json::Value = serde_json::from_slice(&rad.stdout).unwrap();
     assert_eq!(cob["state"]["status"], "merged", "{cob:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ordinary_users_node_works_with_docker() {
+    let test = "an_ordinary_users_node_works_with_docker";
+    let Some(image) = parts::docker_image(test) else { return };
+    let socket = std::fs::metadata("/var/run/docker.sock").map(|m| m.gid());
+    let (Ok(docker), true) = (socket, rustix::process::geteuid().is_root()) else {
+        return parts::missing(test, "only root can start a node for somebody else", "IKIGAI_REQUIRE_DOCKER");
+    };
+    // Who may use the engine is in its group; nothing else is known of this user.
+    let node = TestNode::of_user(&Runs::Docker(image), "backend = \"git\"", (54_321, docker)).await;
+    node.submit(&["T001"], TaskOptions::default()).await;
+    node.until("verdict", |e| e.what == "verified").await;
+    node.accept_ready().await;
+    node.until("ticked box", |e| e.what == "ticked").await;
+    let missing = node.task("T001").await.attempts[0].isolation_missing.clone();
+    assert!(missing.iter().any(|m| m.contains("the node's user")), "{missing:?}");
 }

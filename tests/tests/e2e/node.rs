@@ -34,7 +34,11 @@ pub struct NodeProcess {
     config: String,
     port: u16,
     child: Option<Child>,
+    user: Option<User>,
 }
+
+/// Another user than who runs the tests: a user and a group id.
+pub type User = (u32, u32);
 
 /// A test's turn to have nodes.
 pub type Turn = tokio::sync::MutexGuard<'static, ()>;
@@ -74,9 +78,40 @@ impl TestNode {
         process.up().await;
         Self { process, _turn }
     }
+
+    /// The same with a node that belongs to `user`.
+    pub async fn of_user(runs: &Runs, forge: &str, user: User) -> Self {
+        let _turn = turn().await;
+        let script = project::feature().join("model.toml");
+        let mut process = NodeProcess::prepare("test", runs, forge, "[mesh]\nlisten = []", &script);
+        process.give_to(user);
+        process.up().await;
+        Self { process, _turn }
+    }
 }
 
 impl NodeProcess {
+    /// Everything of it belongs to `user` from now on; what it needs lies where that user may read.
+    fn give_to(&mut self, user: User) {
+        let (folder, script) = (self.folder.path(), project::feature().join("model.toml"));
+        let readable = folder.join("model.toml");
+        std::fs::copy(&script, &readable).unwrap();
+        std::fs::copy(parts::built("ikigai"), folder.join("ikigai")).unwrap();
+        self.config = self.config.replace(&format!("{script:?}"), &format!("{readable:?}"));
+        let (uid, gid) = user;
+        let chown = ["-R", &format!("{uid}:{gid}")].map(str::to_owned);
+        assert!(std::process::Command::new("chown").args(chown).arg(folder).status().unwrap().success());
+        self.user = Some(user);
+    }
+
+    /// The program, as whom it belongs to.
+    fn program(&self) -> Command {
+        let Some((uid, gid)) = self.user else { return Command::new(parts::built("ikigai")) };
+        let mut command = Command::new(self.folder.path().join("ikigai"));
+        command.uid(uid).gid(gid).env("HOME", self.folder.path());
+        command
+    }
+
     /// Makes folder and project of a node that is called `name`; `up` starts it.
     pub fn prepare(name: &str, runs: &Runs, forge: &str, more: &str, script: &Path) -> Self {
         let folder = tempfile::Builder::new().prefix("ikigai-e2e").tempdir().unwrap();
@@ -96,7 +131,7 @@ impl NodeProcess {
              memory_bytes = 1073741824\n{more}\n",
             port, script,
         );
-        Self { folder, config, port, child: None }
+        Self { folder, config, port, child: None, user: None }
     }
 
     pub fn home(&self) -> PathBuf {
@@ -121,7 +156,7 @@ impl NodeProcess {
         let file = self.folder.path().join("ikigai.toml");
         std::fs::write(&file, &self.config).unwrap();
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
-        let mut command = Command::new(parts::built("ikigai"));
+        let mut command = self.program();
         command.arg("--home").arg(self.home()).arg("up").arg("--config").arg(file);
         command.current_dir(self.folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.kill_on_drop(true).spawn().unwrap();

@@ -1,12 +1,13 @@
 //! A workload as the engine's create request: every flag a container gets, in one place.
 
 use crate::labels;
+use crate::user::User;
 use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount,
     MountBindOptions, MountBindOptionsPropagationEnum, MountType, ResourcesUlimits, RestartPolicy,
     RestartPolicyNameEnum,
 };
-use ikigai_ports::executor::{WORKLOAD_UID, WorkloadSpec};
+use ikigai_ports::executor::WorkloadSpec;
 use ikigai_ports::{PortError, PortResult};
 use ikigai_types::Limits;
 use std::collections::HashMap;
@@ -32,13 +33,14 @@ const OPEN_FILES: i64 = 16_384;
 /// Size of `/dev/shm`: what the engine itself grants.
 const SHARED_MEMORY: i64 = 64 << 20;
 
-/// The create request for `spec`, its mounts already checked, with `filter` as its system-call filter where
-/// the engine takes one.
+/// The create request for `spec` as `user`, its mounts already checked, with `filter` as its system-call filter
+/// where the engine takes one.
 ///
 /// # Errors
 /// [`PortError::Refused`] when the workload is not one that may run.
 pub fn create(
     spec: &WorkloadSpec,
+    user: User,
     mounts: &[HostMount],
     filter: Option<&str>,
 ) -> PortResult<ContainerCreateBody> {
@@ -50,19 +52,19 @@ pub fn create(
         cmd: Some(Vec::new()),
         env: Some(spec.env.iter().map(|(key, value)| format!("{key}={value}")).collect()),
         working_dir: Some(spec.workdir.display().to_string()),
-        user: Some(format!("{WORKLOAD_UID}:{WORKLOAD_UID}")),
+        user: Some(user.to_string()),
         hostname: Some("agent".to_owned()),
         labels: Some(labels::of(spec)),
         stop_signal: Some("SIGTERM".to_owned()),
         // A check named by the image would be one more program in the container.
         healthcheck: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..Default::default() }),
         network_disabled: Some(true),
-        host_config: Some(host_config(&spec.limits, mounts, filter)),
+        host_config: Some(host_config(&spec.limits, user, mounts, filter)),
         ..Default::default()
     })
 }
 
-fn host_config(limits: &Limits, mounts: &[HostMount], filter: Option<&str>) -> HostConfig {
+fn host_config(limits: &Limits, user: User, mounts: &[HostMount], filter: Option<&str>) -> HostConfig {
     let security = [Some("no-new-privileges:true".to_owned()), filter.map(|text| format!("seccomp={text}"))];
     let memory = signed(limits.memory_bytes);
     HostConfig {
@@ -86,7 +88,7 @@ fn host_config(limits: &Limits, mounts: &[HostMount], filter: Option<&str>) -> H
         init: Some(false),
         auto_remove: Some(false),
         restart_policy: Some(RestartPolicy { name: Some(RestartPolicyNameEnum::NO), ..Default::default() }),
-        tmpfs: Some(tmpfs(limits)),
+        tmpfs: Some(tmpfs(limits, user)),
         shm_size: Some(SHARED_MEMORY.min(memory)),
         mounts: Some(mounts.iter().map(bind).collect()),
         log_config: Some(log_config()),
@@ -108,9 +110,10 @@ fn ulimits(limits: &Limits) -> Vec<ResourcesUlimits> {
 ///
 /// Owner and mode are spelled out because the engine's default is root's. No `noexec`: test runs build and
 /// start programs there, and the workspace is executable anyway.
-fn tmpfs(limits: &Limits) -> HashMap<String, String> {
+fn tmpfs(limits: &Limits, user: User) -> HashMap<String, String> {
+    let User { uid, gid } = user;
     let size = (limits.memory_bytes / 2).max(1 << 20);
-    let options = format!("rw,exec,nosuid,nodev,size={size},mode=700,uid={WORKLOAD_UID},gid={WORKLOAD_UID}");
+    let options = format!("rw,exec,nosuid,nodev,size={size},mode=700,uid={uid},gid={gid}");
     ["/tmp", "/home/agent"].map(|path| (path.to_owned(), options.clone())).into()
 }
 
@@ -215,7 +218,7 @@ pub(crate) mod tests {
     fn the_container_is_locked_down() {
         let mounts =
             [HostMount { source: "/var/x".into(), target: "/work".into(), read_only: false, follows: false }];
-        let body = create(&spec(), &mounts, Some("{}")).unwrap();
+        let body = create(&spec(), User::NOBODY, &mounts, Some("{}")).unwrap();
         only_the_spec_runs(&body);
         let host = body.host_config.unwrap();
         assert_eq!(host.network_mode.as_deref(), Some("none"));
@@ -245,23 +248,24 @@ pub(crate) mod tests {
     #[test]
     fn an_image_by_name_is_refused_with_advice() {
         for image in ["debian", "debian:bookworm-slim", "sha256:0a", "debian@sha256:zz", "", "0a0a"] {
-            let error = create(&WorkloadSpec { image: image.into(), ..spec() }, &[], None).unwrap_err();
+            let error =
+                create(&WorkloadSpec { image: image.into(), ..spec() }, User::NOBODY, &[], None).unwrap_err();
             assert!(
                 matches!(&error, PortError::Refused(why) if why.contains("by digest")),
                 "{image}: {error}"
             );
         }
         let image = format!("debian@sha256:{}", "0a".repeat(32));
-        assert!(create(&WorkloadSpec { image, ..spec() }, &[], None).is_ok());
+        assert!(create(&WorkloadSpec { image, ..spec() }, User::NOBODY, &[], None).is_ok());
     }
 
     #[test]
     fn what_sets_no_limit_or_no_command_is_refused() {
         let limits = Limits { pids: 0, ..Limits::default() };
-        assert!(create(&WorkloadSpec { limits, ..spec() }, &[], None).is_err());
-        assert!(create(&WorkloadSpec { command: Vec::new(), ..spec() }, &[], None).is_err());
-        assert!(create(&WorkloadSpec { workdir: "work".into(), ..spec() }, &[], None).is_err());
+        assert!(create(&WorkloadSpec { limits, ..spec() }, User::NOBODY, &[], None).is_err());
+        assert!(create(&WorkloadSpec { command: Vec::new(), ..spec() }, User::NOBODY, &[], None).is_err());
+        assert!(create(&WorkloadSpec { workdir: "work".into(), ..spec() }, User::NOBODY, &[], None).is_err());
         let env = [("A=B".to_owned(), String::new())].into();
-        assert!(create(&WorkloadSpec { env, ..spec() }, &[], None).is_err());
+        assert!(create(&WorkloadSpec { env, ..spec() }, User::NOBODY, &[], None).is_err());
     }
 }

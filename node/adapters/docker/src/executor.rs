@@ -3,6 +3,7 @@
 use crate::body::{self, HostMount};
 use crate::host_paths::{PathMap, own_container};
 use crate::options::{DockerOptions, HostPaths};
+use crate::user::User;
 use crate::{end, failure, isolation, labels, output, seccomp};
 use async_trait::async_trait;
 use bollard::errors::Error;
@@ -63,7 +64,7 @@ impl DockerExecutor {
             Docker::connect_with_unix(path, PATIENCE.as_secs(), API_DEFAULT_VERSION).map_err(away)?;
         let engine = engine.negotiate_version().await.map_err(away)?;
         let told = engine.info().await.map_err(away)?;
-        let isolation = isolation::describe(&told);
+        let isolation = isolation::describe(&told, User::of_workloads());
         let root = told.docker_root_dir.clone().unwrap_or_else(|| "/var/lib/docker".to_owned()).into();
         let filter = isolation::filters(&told).then(seccomp::profile);
         let paths = match options.paths.clone() {
@@ -158,7 +159,8 @@ impl DockerExecutor {
 #[async_trait]
 impl Executor for DockerExecutor {
     async fn launch(&self, spec: &WorkloadSpec) -> PortResult<WorkloadId> {
-        let body = body::create(spec, &self.host_mounts(spec)?, self.filter.as_deref())?;
+        let body =
+            body::create(spec, User::of_workloads(), &self.host_mounts(spec)?, self.filter.as_deref())?;
         let name = labels::name(spec);
         let _turn = self.turn(&name).lock().await;
         let options = CreateContainerOptionsBuilder::default().name(&name).build();

@@ -14,6 +14,7 @@ pub mod labels;
 pub mod options;
 pub mod output;
 pub mod seccomp;
+pub mod user;
 
 pub use executor::DockerExecutor;
 pub use options::{DockerOptions, HostPaths};

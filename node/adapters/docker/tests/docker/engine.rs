@@ -3,6 +3,7 @@
 use bollard::{API_DEFAULT_VERSION, Docker};
 use ikigai_docker::{DockerExecutor, DockerOptions};
 use ikigai_ports::PortError;
+use std::io::Write as _;
 
 /// Set by `make test` and by CI: a missing engine is then a failure.
 const REQUIRED: &str = "IKIGAI_REQUIRE_DOCKER";
@@ -21,7 +22,7 @@ pub(crate) async fn engine(test: &str) -> Option<(DockerExecutor, String)> {
                 std::env::var_os(REQUIRED).is_none_or(|v| v == "0"),
                 "{test}: {REQUIRED} is set and {why}"
             );
-            println!("SKIPPED {test}: {why}");
+            let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
             None
         }
     }
