@@ -44,7 +44,7 @@ async fn follow(node: &DemoNode, progress: &Progress, trouble: &mut Trouble) -> 
         // What is accepted is ticked soon after; nothing that is still to be told is left out.
         let told = |t: &TaskView| t.state != "accepted" || ticked.contains(&t.id);
         let undecided = |t: &TaskView| gaps_left(t) && trouble.is_planned();
-        if tasks.iter().all(|t| is_done(t) && told(t) && !undecided(t)) && trouble.is_over() {
+        if tasks.iter().all(|t| is_done(t, &tasks) && told(t) && !undecided(t)) && trouble.is_over() {
             return Ok(());
         }
     }
@@ -52,8 +52,15 @@ async fn follow(node: &DemoNode, progress: &Progress, trouble: &mut Trouble) -> 
 }
 
 /// Nothing more happens to it unless a person does something.
-fn is_done(task: &TaskView) -> bool {
-    matches!(task.state.as_str(), "accepted" | "failed" | "lost" | "cancelled") || gaps_left(task)
+fn is_done(task: &TaskView, all: &[TaskView]) -> bool {
+    let ended = matches!(task.state.as_str(), "accepted" | "failed" | "lost" | "cancelled");
+    ended || gaps_left(task) || waits_in_vain(task, all)
+}
+
+/// Something it waits for is not going to be accepted by itself.
+fn waits_in_vain(task: &TaskView, all: &[TaskView]) -> bool {
+    let parents = all.iter().filter(|t| task.depends_on.contains(&t.id));
+    task.state == "waiting" && parents.into_iter().any(|t| t.state != "accepted" && is_done(t, all))
 }
 
 /// A person has to decide about it.
@@ -104,7 +111,7 @@ fn short_id(text: &str) -> String {
 }
 
 fn remaining(tasks: &[TaskView], progress: &Progress) -> String {
-    let done = tasks.iter().filter(|t| is_done(t)).count();
+    let done = tasks.iter().filter(|t| is_done(t, tasks)).count();
     let each = progress.started.elapsed().as_secs_f64() / done.max(1) as f64;
     let left = (each * (tasks.len() - done) as f64).ceil();
     format!("      {done} of {} done, about {left:.0} s left", tasks.len())

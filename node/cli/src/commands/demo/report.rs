@@ -96,6 +96,9 @@ async fn next(place: &Place, node: &DemoNode, tasks: &[TaskView]) -> Result<(), 
         }
     }
     println!("\nTry next, in {}:", place.project().display());
+    if let Some(folder) = not_on_path() {
+        println!("  export PATH={}:$PATH", folder.display());
+    }
     println!("  export IKIGAI_HOME={}", place.home().display());
     println!("  ikigai open T009            # a fresh link to that editor");
     println!("  ikigai task logs T004       # what the agent said and did");
@@ -107,4 +110,13 @@ async fn next(place: &Place, node: &DemoNode, tasks: &[TaskView]) -> Result<(), 
     let home = place.root.parent().unwrap_or(&place.root).display();
     println!("\nikigai --home {home} demo --clean removes all of it.");
     Ok(())
+}
+
+/// The folder of this program, when a shell would not find it there.
+fn not_on_path() -> Option<std::path::PathBuf> {
+    let own = std::env::current_exe().ok()?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let first = std::env::split_paths(&path).map(|p| p.join("ikigai")).find(|p| p.is_file());
+    let found = first.and_then(|p| p.canonicalize().ok()) == own.canonicalize().ok();
+    (!found).then(|| own.parent().map(std::path::Path::to_owned)).flatten()
 }
