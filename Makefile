@@ -54,7 +54,7 @@ dashboard: ## The files of the dashboard in the program, from its sources (needs
 image: ## The image that agents run in
 	@for part in engine base code-server agent-tools agent-image; do dockerfiles/setup/$$part.sh; done
 
-node-image: setup ## The image ikigai-node:dev: a node to be started with `docker run`
+node-image: setup ## The image ikigai-node: a node to be started with `docker run`
 	@dockerfiles/setup/node-image.sh
 
 fmt: ## Check the format

@@ -1,5 +1,5 @@
 # A node in a container: the ikigai program, git, and the Radicle programs. Built by setup/node-image.sh.
-#   docker run -v /var/run/docker.sock:/var/run/docker.sock -v ikigai:/var/lib/ikigai ikigai-node:dev
+#   docker run --network host -v /var/run/docker.sock:/var/run/docker.sock -v ikigai:/var/lib/ikigai ikigai-node
 # Agents run beside it as containers of the host's engine, never inside it.
 ARG BASE=ikigai-base:bookworm
 FROM ${BASE}
@@ -9,6 +9,6 @@ COPY bin/ /usr/local/bin/
 ARG AGENT_IMAGE
 ENV IKIGAI_AGENT_IMAGE=${AGENT_IMAGE} IKIGAI_RADICLE_BIN=/usr/local/bin
 VOLUME /var/lib/ikigai
-EXPOSE 7420
+EXPOSE 7420/tcp 7421/tcp 7421/udp
 ENTRYPOINT ["/usr/local/bin/ikigai"]
 CMD ["up"]

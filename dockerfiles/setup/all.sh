@@ -21,6 +21,21 @@ case ${1-} in
   *) die "unknown option $1" "usage: $0 [--tests]" ;;
 esac
 
+# What the parts are built with is looked at first, all of it, before minutes are spent.
+node_is_new() { have npm && node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null; }
+toolchains() {
+  local lacking=() packages=()
+  have cargo || lacking+=("Rust 1.95 or newer: https://rustup.rs")
+  node_is_new || lacking+=("Node 20 or newer with npm: https://nodejs.org")
+  ((${#lacking[@]} == 0)) || die "this machine lacks what Ikigai is built with:" "${lacking[@]}"
+  have git || packages+=(git)
+  have cc || packages+=(gcc libc6-dev)
+  have c++ || packages+=(g++)
+  have python3 && python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
+  ((${#packages[@]} == 0)) || need_packages "${packages[@]}"
+}
+toolchains
+
 todo=()
 for part in "${parts[@]}"; do
   read -r name _ minutes <<<"$part"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes: the image `ikigai-node:dev`, a node to be run with `docker run` (see README). 10 s once `ikigai` is built,
+# Makes: the image `ikigai-node`, a node to be run with `docker run` (see README). 10 s once `ikigai` is built,
 # about 5 min with a cold build.
 # Prints (--print): the image's name.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 
-image=ikigai-node:dev
+image=ikigai-node
 print_result() { echo "$image"; }
 begin node-image "$@"
 

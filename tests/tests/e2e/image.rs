@@ -9,15 +9,11 @@ use std::time::{Duration, Instant};
 fn node_image(test: &str) -> Option<String> {
     parts::docker_image(test)?;
     let named = std::env::var("IKIGAI_NODE_IMAGE").ok().filter(|i| !i.is_empty());
-    let image = named.unwrap_or_else(|| "ikigai-node:dev".to_owned());
+    let image = named.unwrap_or_else(|| "ikigai-node".to_owned());
     let found =
         Command::new("docker").args(["image", "inspect", &image]).output().is_ok_and(|o| o.status.success());
     if !found {
-        parts::missing(
-            test,
-            "the image ikigai-node:dev is not built; make node-image",
-            "IKIGAI_REQUIRE_DOCKER",
-        );
+        parts::missing(test, "the image ikigai-node is not built; make node-image", "IKIGAI_REQUIRE_DOCKER");
     }
     found.then_some(image)
 }
