@@ -1,5 +1,6 @@
 //! What the tests run on, and saying so when it is not there.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// A part is missing: a failure where it is required, a printed skip elsewhere.
@@ -9,7 +10,8 @@ use std::path::{Path, PathBuf};
 pub fn missing(test: &str, part: &str, required: &str) {
     let text = format!("SKIPPED {test}: {part} (run: make setup)");
     assert!(std::env::var(required).as_deref() != Ok("1"), "{text}");
-    println!("{text}");
+    // Not by the macro: what a test prints with it is shown only when the test fails.
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// A program of this build, beside the test's own.

@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 /// How long a replacement may take, the lease that must run out first included.
-const REPLACED: Duration = Duration::from_secs(120);
+const REPLACED: Duration = Duration::from_secs(240);
 /// How long one that woke up may take to be told.
 const REFUSED: Duration = Duration::from_secs(60);
 
@@ -83,14 +83,13 @@ impl Scene {
                 continue;
             }
             node.freeze();
-            // What had ended meanwhile was not caught asleep.
-            let held = node.held(&self.person.look().await);
+            let mut held = node.held(&self.person.look().await);
+            let accepted = |tasks: &[TaskView]| held.iter().all(|stale| is_accepted(stale, tasks));
+            let all = self.person.until(REPLACED, accepted).await;
+            assert!(all, "not replaced within {REPLACED:?}: {held:?}");
+            // What it had told before it fell asleep, and was heard only then, was not caught.
+            held.retain(|stale| is_replaced(stale, &self.person.tasks()));
             count += usize::from(!held.is_empty());
-            let replaced = |tasks: &[TaskView]| held.iter().all(|stale| is_replaced(stale, tasks));
-            assert!(
-                self.person.until(REPLACED, replaced).await,
-                "not replaced within {REPLACED:?}: {held:?}"
-            );
             node.thaw();
             let mut events = self.events.clone();
             let refused = |events: &Vec<Event>| held.iter().all(|one| refusals(one, events).next().is_some());
@@ -102,7 +101,12 @@ impl Scene {
     }
 }
 
-/// Another attempt, of a higher epoch, was accepted.
+/// The task is accepted, whoever did it.
+fn is_accepted((attempt, _): &Held, tasks: &[TaskView]) -> bool {
+    tasks.iter().any(|t| t.id == attempt.task && t.state == "accepted")
+}
+
+/// What was accepted is another attempt's, of a higher epoch.
 fn is_replaced((attempt, epoch): &Held, tasks: &[TaskView]) -> bool {
     let Some(task) = tasks.iter().find(|t| t.id == attempt.task) else { return false };
     let taken = task.patch.as_ref().map(|p| p.attempt);

@@ -2,6 +2,7 @@
 
 use crate::harness::{Agentd, Room, ended};
 use ikigai_wire::agent::FrameBody;
+use std::io::Write as _;
 use std::process::Command;
 
 /// A namespace in which agentd is PID 1; `None`, with the reason printed, where this machine makes none.
@@ -29,11 +30,18 @@ fn as_pid_1(room: &Room) -> Option<Command> {
             Some(bwrap)
         }
         Ok(done) => {
-            println!("skipped: bwrap makes no namespace here: {}", String::from_utf8_lossy(&done.stderr));
+            let _ = writeln!(
+                std::io::stderr(),
+                "SKIPPED orphans: bwrap makes no namespace here: {}",
+                String::from_utf8_lossy(&done.stderr)
+            );
             None
         }
         Err(e) => {
-            println!("skipped: no bwrap ({e}); run: apt-get install bubblewrap");
+            let _ = writeln!(
+                std::io::stderr(),
+                "SKIPPED orphans: no bwrap ({e}); run: apt-get install bubblewrap"
+            );
             None
         }
     }

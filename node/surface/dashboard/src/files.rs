@@ -90,7 +90,11 @@ mod tests {
     #[test]
     fn the_built_site_has_no_inline_script_and_stays_light() {
         let Some(index) = DIST.iter().find(|(n, _)| *n == "index.html") else {
-            println!("SKIPPED the_built_site_has_no_inline_script_and_stays_light: dist/ is not there");
+            use std::io::Write as _;
+            let _ = writeln!(
+                std::io::stderr(),
+                "SKIPPED the_built_site_has_no_inline_script_and_stays_light: dist/ is not there"
+            );
             return;
         };
         let text = String::from_utf8_lossy(index.1);

@@ -6,6 +6,7 @@ use ikigai_ports::checkout::ContentHash;
 use ikigai_ports::forge::PatchText;
 use ikigai_ports::{Checkout, PortError, Workspaces};
 use ikigai_types::Commit;
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
@@ -177,7 +178,10 @@ async fn a_checkout_of_another_user_stays_theirs() {
     let (world, base, own) = world().await;
     let checkout = world.checkout();
     if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
-        eprintln!("skipped: needs root to give a checkout to another user");
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED a_checkout_of_another_user_stays_theirs: only root can give a checkout away"
+        );
         return;
     }
     let status =

@@ -1,5 +1,6 @@
 //! The same promises for a node without root: this very program is run again as an ordinary user.
 
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use tokio::process::Command;
@@ -24,7 +25,7 @@ async fn an_ordinary_users_node_keeps_them_too() {
     open(probes.join("escape.py"));
 
     if let Err(why) = lets_users_make_namespaces().await {
-        println!("SKIPPED an_ordinary_users_node_keeps_them_too: {why}");
+        let _ = writeln!(std::io::stderr(), "SKIPPED an_ordinary_users_node_keeps_them_too: {why}");
         return;
     }
     let mut test = as_user(program.to_str().unwrap());

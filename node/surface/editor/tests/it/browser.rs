@@ -6,6 +6,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use ikigai_ports::EditorLinks;
+use std::io::Write as _;
 use std::process::Stdio;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -71,7 +72,14 @@ fn base64(bytes: &[u8]) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hostile_editor_reaches_neither_us_nor_another_agent() {
     let Some(playwright) = std::env::var_os("IKIGAI_PLAYWRIGHT") else {
-        println!("skipped: no browser (IKIGAI_PLAYWRIGHT is not set); run: make test");
+        assert!(
+            std::env::var("IKIGAI_REQUIRE_BROWSER").as_deref() != Ok("1"),
+            "IKIGAI_PLAYWRIGHT is not set"
+        );
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED a_hostile_editor_reaches_neither_us_nor_another_agent: IKIGAI_PLAYWRIGHT is not set (run: make test)"
+        );
         return;
     };
     let world = World::new(app);

@@ -1,6 +1,7 @@
 //! T9: every way in that must be shut, tried with the bytes a stranger would send.
 
 use crate::served::{Served, TOKEN, ask, request};
+use std::io::Write as _;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -194,7 +195,10 @@ async fn another_user_is_not_let_in_by_the_unix_socket() {
     use std::os::unix::fs::PermissionsExt;
     let served = Served::shop().await;
     if !rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED another_user_is_not_let_in_by_the_unix_socket: only root can become another user");
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED another_user_is_not_let_in_by_the_unix_socket: only root can become another user"
+        );
         return;
     }
     // Even with the file's own lock open, the kernel tells who it is.
@@ -206,7 +210,10 @@ async fn another_user_is_not_let_in_by_the_unix_socket() {
         print(len(s.recv(4096)))";
     let out = tokio::process::Command::new("python3").args(["-c", ask]).arg(&served.socket).output().await;
     let Ok(out) = out else {
-        eprintln!("SKIPPED another_user_is_not_let_in_by_the_unix_socket: there is no python3");
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED another_user_is_not_let_in_by_the_unix_socket: there is no python3"
+        );
         return;
     };
     let (text, errors) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
