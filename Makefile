@@ -18,7 +18,7 @@ NODES ?= 1
 with_env := set -a; . $(CACHE)/env; set +a; export IKIGAI_BIN=$(BIN);
 # On a machine that setup has prepared, a test that finds no Docker, Radicle or browser has failed, not skipped.
 required := IKIGAI_REQUIRE_DOCKER=1 IKIGAI_REQUIRE_RADICLE=1 IKIGAI_REQUIRE_SPECKIT=1 IKIGAI_REQUIRE_BROWSER=1 \
-	IKIGAI_REQUIRE_SANDBOX=1
+	IKIGAI_REQUIRE_SANDBOX=1 $(if $(filter 0,$(shell id -u)),IKIGAI_REQUIRE_ROOT=1)
 # B3 and B4 need nothing of the machine. What they compare to is compiled for them alone.
 b = $(shell tr A-Z a-z <<<"$(B)")
 simulated = $(filter b3 b4,$(b))

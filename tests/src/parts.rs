@@ -14,6 +14,18 @@ pub fn missing(test: &str, part: &str, required: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+/// Whether `test` runs as root, as it must to make users, namespaces and the like.
+///
+/// # Panics
+/// When it does not and `IKIGAI_REQUIRE_ROOT=1` says that it does.
+pub fn root(test: &str) -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        missing(test, "it wants root", "IKIGAI_REQUIRE_ROOT");
+    }
+    root
+}
+
 /// A program of this build, beside the test's own.
 ///
 /// # Panics

@@ -3,7 +3,7 @@
 use crate::node::{NodeProcess, Runs, TestNode};
 use crate::{parts, project};
 use ikigai_ports::NodeHandle as _;
-use ikigai_wire::api::{SubmitRequest, TaskOptions};
+use ikigai_wire::api::TaskOptions;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
@@ -58,34 +58,6 @@ pub async fn lines(node: &NodeProcess, attempt: &ikigai_types::AttemptId) -> Vec
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_feature_is_done_with_docker_and_git() {
-    let Some(image) = parts::docker_image("a_feature_is_done_with_docker_and_git") else { return };
-    let node = TestNode::start(&Runs::Docker(image), "backend = \"git\"", "").await;
-    let project = node.project().display().to_string();
-    let dry = SubmitRequest { project, dry_run: true, ..SubmitRequest::default() };
-    let plan = node.handle().submit(dry).await.unwrap();
-    assert_eq!((plan.plan.tasks.len(), plan.accepted.len()), (10, 0));
-    assert!(node.tasks().await.is_empty(), "a plan changed something");
-
-    node.submit(&[], TaskOptions::default()).await;
-    until_all_accepted(&node, Duration::from_secs(300)).await;
-    check_result(&node).await;
-
-    let wrong_once = node.task("T004").await;
-    assert_eq!(wrong_once.attempts.len(), 2);
-    assert_eq!(wrong_once.attempts[0].outcome.as_deref(), Some("check-failed"));
-    // T005 waits for T004: what its agent committed stands on what was accepted of T004. `git` fails when it does not.
-    let child = node.task("T005").await.patch.unwrap().head;
-    project::git(&node.project(), &["merge-base", "--is-ancestor", &merged(&node, "T004").await, &child]);
-    assert_eq!(node.task("T010").await.patch.unwrap().verdict.as_deref(), Some("WITH-GAPS"));
-    assert!(node.tasks().await.iter().all(|t| t.usage.input_tokens > 0 && t.usage.calls > 0));
-}
-
-async fn merged(node: &NodeProcess, short: &str) -> String {
-    node.task(short).await.patch.unwrap().merged.unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_task_becomes_a_merged_radicle_patch() {
     let test = "a_task_becomes_a_merged_radicle_patch";
     let (Some(image), Some(radicle)) = (parts::docker_image(test), parts::radicle(test)) else { return };
@@ -114,10 +86,10 @@ async fn a_task_becomes_a_merged_radicle_patch() {
 async fn an_ordinary_users_node_works_with_docker() {
     let test = "an_ordinary_users_node_works_with_docker";
     let Some(image) = parts::docker_image(test) else { return };
-    let socket = std::fs::metadata("/var/run/docker.sock").map(|m| m.gid());
-    let (Ok(docker), true) = (socket, rustix::process::geteuid().is_root()) else {
-        return parts::missing(test, "only root can start a node for somebody else", "IKIGAI_REQUIRE_DOCKER");
-    };
+    if !parts::root(test) {
+        return;
+    }
+    let docker = std::fs::metadata("/var/run/docker.sock").unwrap().gid();
     // Who may use the engine is in its group; nothing else is known of this user.
     let node = TestNode::of_user(&Runs::Docker(image), "backend = \"git\"", (54_321, docker)).await;
     node.submit(&["T001"], TaskOptions::default()).await;
