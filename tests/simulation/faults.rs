@@ -212,6 +212,7 @@ impl World {
             limits: Limits { time, stall, ..Limits::default() },
             requires: Selector::default(),
             tolerates: Vec::new(),
+            wants: ikigai_task::Wants::default(),
             max_attempts: 3,
             linger_secs: 0,
             disconnect: self.disconnect(),

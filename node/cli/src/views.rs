@@ -5,7 +5,7 @@ use crate::fit::wrap;
 use crate::human::{age, bytes, clock, cores, cost, count, span};
 use crate::output::Show;
 use crate::table::Table;
-use ikigai_types::Timestamp;
+use ikigai_types::{ClassSlots, Timestamp, WorkloadClass};
 use ikigai_wire::api::{AttemptView, NodeView, PatchItem, PatchView, PlacementView, TaskView};
 
 /// Columns and lines that what an attempt has to say gets.
@@ -77,6 +77,14 @@ pub(crate) fn task(task: &TaskView, now: Timestamp) -> Vec<String> {
         ("why", task.why.text.clone()),
         ("do", task.why.hint.clone().unwrap_or_default()),
         ("after", waits.join(" ")),
+        (
+            "class",
+            Some(task.class)
+                .filter(|c| *c != WorkloadClass::Agent)
+                .map(|c| c.to_string())
+                .unwrap_or_default(),
+        ),
+        ("priority", Some(task.priority).filter(|p| *p != 0).map(|p| p.to_string()).unwrap_or_default()),
         ("epoch", task.epoch.to_string()),
         ("used", used(task)),
         ("limits", limits(task)),
@@ -88,8 +96,10 @@ pub(crate) fn task(task: &TaskView, now: Timestamp) -> Vec<String> {
     if !task.attempts.is_empty() {
         section(&mut out, "attempts", &attempts(task));
     }
-    if let Some(attempt) = task.attempts.last().filter(|a| !a.placement.is_empty()) {
-        section(&mut out, "placement", &placement(&attempt.placement));
+    let of_attempt = task.attempts.last().map_or(&[][..], |a| &a.placement);
+    let rows = if task.placement.is_empty() { of_attempt } else { &task.placement };
+    if !rows.is_empty() {
+        section(&mut out, "placement", &placement(rows));
     }
     if let Some(patch) = &task.patch {
         out.push("patch".into());
@@ -233,6 +243,21 @@ impl Show for NodeView {
     }
 }
 
+/// `agent 1 (1 kept), ci 0 (2 at most)`: the classes that have a share or take slots.
+fn classes(slots: &ClassSlots) -> String {
+    let line = |class: WorkloadClass| {
+        let (used, share) = (slots.used(class), slots.shares.get(&class).copied().unwrap_or_default());
+        let kept = (share.reserve > 0).then(|| format!("{} kept", share.reserve));
+        let rules: Vec<_> = kept.into_iter().chain(share.limit.map(|l| format!("{l} at most"))).collect();
+        match (used, rules.is_empty()) {
+            (0, true) => None,
+            (_, true) => Some(format!("{class} {used}")),
+            _ => Some(format!("{class} {used} ({})", rules.join(", "))),
+        }
+    };
+    WorkloadClass::ALL.into_iter().filter_map(line).collect::<Vec<_>>().join(", ")
+}
+
 /// Everything about a node, for people.
 pub(crate) fn node(node: &NodeView, now: Timestamp) -> Vec<String> {
     let amounts = |r: &ikigai_types::Resources| {
@@ -258,6 +283,7 @@ pub(crate) fn node(node: &NodeView, now: Timestamp) -> Vec<String> {
         ("gives", amounts(&node.allocatable)),
         ("free", amounts(&node.free)),
         ("runs", node.running.to_string()),
+        ("classes", classes(&node.classes)),
         ("tags", node.tags.to_string()),
         ("taints", node.taints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
         ("executor", node.executor.clone()),

@@ -13,7 +13,7 @@ use ikigai_ports::{Clock, Executor, Forge, PortError, Rng, Store};
 use ikigai_radicle::KeySigner;
 use ikigai_runtime::{AgentProgram, Defaults, Enrolment, Mesh, Options, Parts};
 use ikigai_task::Policy as TaskPolicy;
-use ikigai_types::{Limits, Resources, Tags};
+use ikigai_types::{ClassSlots, InvalidShares, Limits, Resources, Tags};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +48,9 @@ pub enum BuildError {
         #[source]
         source: PortError,
     },
+    /// Slots are shared out that are not there.
+    #[error("[slots] is wrong")]
+    Slots(#[from] InvalidShares),
     /// An adapter file is wrong.
     #[error("{0}")]
     Adapter(String),
@@ -81,7 +84,7 @@ impl BuildError {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
-            Self::Config(_) | Self::Adapter(_) => "correct the file and start again".to_owned(),
+            Self::Config(_) | Self::Slots(_) | Self::Adapter(_) => "correct the file and start again".to_owned(),
             Self::Policy(_) => {
                 "correct that line and start again; docs/access.md has the actions, and a policy to begin with".to_owned()
             }
@@ -240,6 +243,7 @@ fn options(
     parts: &Parts,
 ) -> Result<Options, BuildError> {
     let capacity = system::capacity(home.path());
+    let (allocatable, defaults) = (allocatable(config, capacity), defaults(config, &providers));
     let executor = parts.executor.isolation().name;
     let needs_image = executor == "docker";
     Ok(Options {
@@ -247,7 +251,8 @@ fn options(
         version: crate::VERSION.to_owned(),
         run_folder: home.run(),
         capacity,
-        allocatable: allocatable(config, capacity),
+        allocatable,
+        classes: ClassSlots::shared(&allocatable, &defaults.request, config.slots.clone())?,
         tags: Tags(config.node.tags.clone()),
         taints: config.node.taints.clone(),
         adapters: adapters::load(&home.adapters()).map_err(BuildError::Adapter)?,
@@ -255,7 +260,7 @@ fn options(
         image: config.executor.image.clone(),
         needs_image,
         agent: agent(config, needs_image),
-        defaults: defaults(config, &providers),
+        defaults,
         providers,
         policy: policy(config),
     })

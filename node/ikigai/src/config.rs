@@ -4,8 +4,8 @@ mod layers;
 
 pub use layers::{Explained, Layers};
 
-use ikigai_types::Taint;
 use ikigai_types::price::Prices;
+use ikigai_types::{ShareRules, Taint, WorkloadClass};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -39,6 +39,9 @@ pub enum ConfigError {
 pub struct Config {
     /// The node itself.
     pub node: NodeConfig,
+    /// `[slots.<class>]`: what each class of work (agent, ci, ml, docs, security, observability, cache) may have of
+    /// the node's slots, such as `{ reserve = 1, limit = 2 }`. One slot is kept for agents unless it is said otherwise.
+    pub slots: BTreeMap<WorkloadClass, ShareRules>,
     /// The HTTP API.
     pub http: HttpConfig,
     /// Who may use it.

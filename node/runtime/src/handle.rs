@@ -214,6 +214,7 @@ impl Handle {
             cordoned: c.cordoned,
             draining: c.draining,
             taints: c.taints,
+            classes: c.classes,
             running: u64::try_from(self.host.fences().len()).unwrap_or(u64::MAX),
             observed_at: self.parts.clock.now(),
         }

@@ -9,11 +9,12 @@ pub(crate) use launch::{WORKSPACE, run_folder, write_launch};
 pub(crate) use stance::Stance;
 
 use crate::desk::Desk;
+use crate::owner::sight::request;
 use crate::terminal::Change;
 use crate::{Options, Parts};
-use ikigai_placement::Candidate;
+use ikigai_placement::{Candidate, refuses};
 use ikigai_ports::{PortError, PortResult};
-use ikigai_types::{Fence, Lease, NodeId, ProjectId, Resources};
+use ikigai_types::{Fence, Lease, NodeId, ProjectId, Resources, WorkloadClass};
 use ikigai_wire::peer::{Advertisement, Order, Workload};
 use ikigai_wire::record::{HostRecord, decode};
 use std::collections::{BTreeSet, HashMap};
@@ -42,6 +43,7 @@ enum Ask {
 struct Seat {
     orders: mpsc::Sender<Ask>,
     request: Resources,
+    class: WorkloadClass,
     owner: NodeId,
     project: ProjectId,
 }
@@ -59,7 +61,8 @@ impl Sit for Seats {
         let (orders, inbox) = mpsc::channel(ORDERS);
         let (owner, project) = (note.spec.owner, note.spec.project.clone());
         let request = if note.ended.is_some() { Resources::default() } else { note.spec.request };
-        let seat = Seat { orders, request, owner, project };
+        let class = note.spec.wants.class;
+        let seat = Seat { orders, request, class, owner, project };
         self.insert(note.lease.fence.clone(), seat);
         inbox
     }
@@ -140,17 +143,10 @@ impl Host {
         if seats.contains_key(&lease.fence) {
             return Ok(());
         }
-        let taken = seats.values().fold(Resources::default(), |sum, s| sum.plus(&s.request));
-        let free = self.shared.options.allocatable.minus(&taken);
-        let stance = *self.shared.stance();
-        if stance.drain.is_some() {
-            return Err("is draining".to_owned());
-        }
-        if stance.cordoned {
-            return Err("is cordoned".to_owned());
-        }
-        if let Some((what, want, have)) = free.lacks(&spec.request) {
-            return Err(format!("no capacity: asks {what} {want}, free {have}"));
+        // By what is here now, whatever the owner believes: the same filters, asked of the one who knows.
+        let asked = request(&self.shared.options, &spec, lease.fence.attempt.number);
+        if let Some(reason) = refuses(&asked, &self.shared.candidate(&seats)) {
+            return Err(reason);
         }
         let note = HostRecord {
             lease,
@@ -180,20 +176,7 @@ impl Host {
 
     /// This machine as placement sees it.
     pub(crate) fn candidate(&self) -> Candidate {
-        let (o, stance) = (&self.shared.options, *self.shared.stance());
-        Candidate {
-            cordoned: stance.cordoned,
-            draining: stance.drain.is_some(),
-            allocatable: o.allocatable,
-            free: self.free(),
-            tags: o.tags.clone(),
-            taints: o.taints.clone(),
-            adapters: o.adapters.keys().cloned().collect(),
-            providers: o.providers.clone(),
-            image: !self.shared.image_missing.load(Ordering::Relaxed),
-            repositories: self.shared.repositories().iter().cloned().collect(),
-            ..Candidate::new(self.shared.node, &o.name)
-        }
+        self.shared.candidate(&self.seats())
     }
 
     /// Attempts that run here.
@@ -210,7 +193,6 @@ impl Host {
     pub(crate) fn advertisement(&self) -> Advertisement {
         let (c, o) = (self.candidate(), &self.shared.options);
         let isolation = self.shared.parts.executor.isolation();
-        let images = if c.image { o.image.iter().cloned().collect() } else { Vec::new() };
         Advertisement {
             name: c.name,
             version: o.version.clone(),
@@ -220,7 +202,7 @@ impl Host {
             tags: c.tags,
             adapters: c.adapters,
             providers: c.providers,
-            images,
+            images: c.images,
             executor: isolation.name,
             isolation_missing: isolation.missing,
             cordoned: c.cordoned,
@@ -261,17 +243,35 @@ impl Host {
         }
     }
 
-    fn free(&self) -> Resources {
-        let taken = self.seats().values().fold(Resources::default(), |sum, s| sum.plus(&s.request));
-        self.shared.options.allocatable.minus(&taken)
-    }
-
     fn seats(&self) -> MutexGuard<'_, Seats> {
         self.shared.seats()
     }
 }
 
 impl Shared {
+    /// This machine with what `seats` leave of it.
+    fn candidate(&self, seats: &Seats) -> Candidate {
+        let (o, stance) = (&self.options, *self.stance());
+        let image = !self.image_missing.load(Ordering::Relaxed);
+        let mut candidate = Candidate {
+            cordoned: stance.cordoned,
+            draining: stance.drain.is_some(),
+            allocatable: o.allocatable,
+            free: o.allocatable,
+            classes: o.classes.clone(),
+            tags: o.tags.clone(),
+            taints: o.taints.clone(),
+            adapters: o.adapters.keys().cloned().collect(),
+            providers: o.providers.clone(),
+            image,
+            images: o.image.iter().filter(|_| image).cloned().collect(),
+            repositories: self.repositories().iter().cloned().collect(),
+            ..Candidate::new(self.node, &o.name)
+        };
+        seats.values().for_each(|s| candidate.take(s.class, &s.request));
+        candidate
+    }
+
     fn seats(&self) -> MutexGuard<'_, Seats> {
         self.seats.lock().expect("invariant: no panic while seats are held")
     }

@@ -227,6 +227,7 @@ fn node_view(id: NodeId, n: &Neighbour) -> NodeView {
         cordoned: ad.cordoned,
         draining: ad.draining,
         taints: ad.taints,
+        classes: ad.classes,
         running: ad.running,
         observed_at: n.heard_at,
     }

@@ -3,7 +3,7 @@
 use ikigai_ports::executor::Mount;
 use ikigai_task::Policy;
 use ikigai_types::price::Prices;
-use ikigai_types::{Limits, Resources, Tags, Taint};
+use ikigai_types::{ClassSlots, Limits, Resources, Tags, Taint};
 use ikigai_wire::agent::Adapter;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,6 +25,8 @@ pub struct Options {
     pub tags: Tags,
     /// What keeps work off it.
     pub taints: Vec<Taint>,
+    /// What each class of work may have of its slots.
+    pub classes: ClassSlots,
     /// Agent CLIs by name.
     pub adapters: BTreeMap<String, Adapter>,
     /// Model providers it has what they need for.

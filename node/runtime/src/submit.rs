@@ -5,14 +5,14 @@ mod specs;
 
 use crate::handle::Handle;
 use crate::owner::Gone;
-use crate::owner::sight::{candidates, request};
+use crate::owner::sight::{candidates, group_on, request};
 use crate::view;
-use ikigai_placement::{Candidate, Placement, place};
+use ikigai_placement::{Candidate, Placement, Request, place};
 use ikigai_ports::node::Answer;
 use ikigai_ports::store::Batch;
 use ikigai_speckit::Graph;
 use ikigai_task::{Input, TaskSpec};
-use ikigai_types::TaskId;
+use ikigai_types::{NodeId, TaskId};
 use ikigai_wire::api::{
     Code, PlanView, PlannedTask, Problem, ProjectView, SubmitRequest, SubmitSource, SubmitView,
 };
@@ -23,6 +23,13 @@ use std::path::Path;
 
 /// Where adopted projects are kept.
 const PROJECTS: &[u8] = b"project/";
+
+/// What a plan sees: the nodes, and where tasks of the same feature run.
+#[derive(Clone)]
+struct Sight {
+    nodes: Vec<Candidate>,
+    group: Vec<NodeId>,
+}
 
 /// Tasks of one request, with what a plan says of them.
 struct Proposal {
@@ -120,16 +127,19 @@ impl Handle {
     async fn plan(&self, proposal: &Proposal) -> Answer<PlanView> {
         let (host, neighbours) = (self.host.clone(), self.neighbours.clone());
         let (image, now) = (self.options.image.clone(), self.parts.clock.now());
+        let first = proposal.tasks.first().map(|t| t.spec.clone());
         let looked = self.owner.look(move |o| {
             let states = o.tasks().iter().map(|(id, t)| (id.clone(), t.state.to_string()));
-            (states.collect::<HashMap<_, _>>(), candidates(o, &host, &neighbours, image.as_deref(), now))
+            let group = first.map(|spec| group_on(o, &spec)).unwrap_or_default();
+            let nodes = candidates(o, &host, &neighbours, image.as_deref(), now);
+            (states.collect::<HashMap<_, _>>(), Sight { nodes, group })
         });
-        let (states, nodes) = looked.await.map_err(problem)?;
-        let mut waves: BTreeMap<u32, Vec<Candidate>> = BTreeMap::new();
+        let (states, now) = looked.await.map_err(problem)?;
+        let mut waves: BTreeMap<u32, Sight> = BTreeMap::new();
         let mut tasks = Vec::new();
         for task in &proposal.tasks {
-            let left = waves.entry(task.wave).or_insert_with(|| nodes.clone());
-            let placement = self.foresee(task, left, &nodes);
+            let left = waves.entry(task.wave).or_insert_with(|| now.clone());
+            let placement = self.foresee(task, left, &now);
             let cost = self.options.prices.bound(&self.provider_of(task), &task.spec.model);
             tasks.push(planned(task, &placement, &states, cost.map(|c| c.0)));
         }
@@ -142,12 +152,15 @@ impl Handle {
     }
 
     /// Where a task would go when those of its wave before it have gone; where it would wait for room otherwise.
-    fn foresee(&self, task: &Proposed, left: &mut [Candidate], nodes: &[Candidate]) -> Placement {
-        let request = request(&self.options, &task.spec, 1);
-        let placement = place(&request, left);
-        let Some(chosen) = placement.chosen else { return place(&request, nodes) };
-        if let Some(node) = left.iter_mut().find(|c| c.id == chosen) {
-            node.free = node.free.minus(&request.resources);
+    fn foresee(&self, task: &Proposed, left: &mut Sight, now: &Sight) -> Placement {
+        let request =
+            |group: &[NodeId]| Request { group_on: group.to_vec(), ..request(&self.options, &task.spec, 1) };
+        let asked = request(&left.group);
+        let placement = place(&asked, &left.nodes);
+        let Some(chosen) = placement.chosen else { return place(&request(&now.group), &now.nodes) };
+        left.group.push(chosen);
+        if let Some(node) = left.nodes.iter_mut().find(|c| c.id == chosen) {
+            node.take(asked.class, &asked.resources);
         }
         placement
     }

@@ -1,7 +1,7 @@
 //! What the machine knows, as the documents everybody outside reads.
 
 use ikigai_ports::PortError;
-use ikigai_task::{Attempt, Owner, Phase, Record, Task, TaskState};
+use ikigai_task::{Attempt, Owner, Phase, Record, Task, TaskState, WaitReason};
 use ikigai_types::{Fence, NodeId, PlacementRow, Timestamp};
 use ikigai_wire::api::{
     AttemptView, CheckView, Code, ContinuesView, Event, Evidence, PatchView, PlacementView, Problem,
@@ -34,11 +34,14 @@ pub(crate) fn task(owner: &Owner, task: &Task, now: Timestamp, name: &dyn Fn(Nod
         owner: spec.owner,
         epoch: task.epoch,
         depends_on: spec.depends_on.clone(),
+        class: spec.wants.class,
+        priority: spec.wants.priority,
         why: why.map_or_else(WhyView::default, |w| WhyView {
             cause: w.cause.to_owned(),
             text: w.text,
             hint: w.hint,
         }),
+        placement: task.rows.iter().filter(|_| waits_for_node(task)).map(placement).collect(),
         attempts: attempts(task),
         patch: task.attempts.iter().rev().find_map(patch),
         usage: task.usage(),
@@ -46,6 +49,10 @@ pub(crate) fn task(owner: &Owner, task: &Task, now: Timestamp, name: &dyn Fn(Nod
         submitted_at: task.submitted_at,
         updated_at: task.updated_at,
     }
+}
+
+fn waits_for_node(task: &Task) -> bool {
+    matches!(task.state, TaskState::Waiting(WaitReason::Capacity | WaitReason::Credential))
 }
 
 /// All of them by number; in a task the present one is the last.
@@ -173,6 +180,7 @@ fn sentence(record: &Record) -> String {
             format!("its node is silent; it is waited for {} s", until.since(record.at).as_secs())
         }
         E::Returned { fence } => format!("attempt {} is back and goes on", fence.attempt.number),
+        E::Evicting { room_for: Some(other), .. } => format!("is ended to make room for {}", other.short()),
         E::Evicting { .. } => "a person takes it off its node".to_owned(),
         E::TakenOver { writer, from: Some(from), .. } => {
             format!("{} types instead of {}; the agent waits", writer.name, from.name)

@@ -65,30 +65,36 @@ impl Cluster {
     /// Makes network, project and nodes, starts all and waits until they know each other; none, having said why,
     /// when this machine cannot.
     pub async fn start(test: &str, shape: Shape) -> Option<Self> {
+        Self::with(test, shape, |_| String::new()).await
+    }
+
+    /// The same with `more` at the end of each node's configuration.
+    pub async fn with(test: &str, shape: Shape, more: impl Fn(usize) -> String) -> Option<Self> {
         if !parts::root(test) {
             return None;
         }
+        // Also for the question whether there can be one: it is asked by making something with one name.
+        let _turn = TURN.lock().await;
         let bubblewrap = !std::path::Path::new("/usr/bin/bwrap").is_file();
         let bubblewrap = bubblewrap.then(|| "bubblewrap is not installed".to_owned());
         if let Some(why) = netns::missing().or(bubblewrap) {
             parts::missing(test, &why, "IKIGAI_REQUIRE_SANDBOX");
             return None;
         }
-        let _turn = TURN.lock().await;
         let folder = tempfile::Builder::new().prefix("ikigai-mesh").tempdir().unwrap();
         project::make(&folder.path().join("project"), shape.tasks, shape.tenths);
         let nodes = (0..shape.nodes).map(|at| Node::new(at, folder.path().join(format!("n{at}")))).collect();
         let mut cluster =
             Self { nodes, net: Net::new(shape.nodes), shape, folder, groups_before: left::groups(), _turn };
         for at in 0..shape.nodes {
-            cluster.configure(at);
+            cluster.configure(at, &more(at));
             cluster.up(at).await;
         }
         cluster.until_all_see_each_other(Duration::from_secs(60)).await;
         Some(cluster)
     }
 
-    fn configure(&self, at: usize) {
+    fn configure(&self, at: usize, more: &str) {
         let node = &self.nodes[at];
         let others = self.nodes.iter().filter(|n| n.at != at);
         let peers: Vec<_> =
@@ -102,7 +108,7 @@ impl Cluster {
              [mesh]\nlisten = [\"/ip4/{address}/tcp/7421\", \"/ip4/{address}/udp/7421/quic-v1\"]\nmdns = false\n\
              peers = {peers:?}\n\n\
              [executor]\nbackend = \"process\"\nagentd = {agentd:?}\n\n[forge]\nbackend = \"git\"\n\n\
-             [task]\nadapter = \"command\"\ncpu_millis = 100\nmemory_bytes = 134217728\ndisk_bytes = 67108864\n",
+             [task]\nadapter = \"command\"\ncpu_millis = 100\nmemory_bytes = 134217728\ndisk_bytes = 67108864\n\n{more}\n",
         );
         std::fs::create_dir_all(node.home()).unwrap();
         std::fs::write(node.home().join("node.key"), seed(at)).unwrap();
@@ -150,6 +156,17 @@ impl Cluster {
 
     pub fn project(&self) -> PathBuf {
         self.folder.path().join("project")
+    }
+
+    /// What a person types in the project, at a terminal of node `at`; answers what was printed.
+    pub async fn types(&self, at: usize, args: &[&str]) -> String {
+        let node = &self.nodes[at];
+        let mut command = Command::from(self.net.command(at, &parts::built("ikigai")));
+        command.arg("--home").arg(node.home()).args(args).current_dir(self.project()).stdin(Stdio::null());
+        let output = command.output().await.unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{args:?}: {}{}", text(&output.stdout), text(&output.stderr));
+        text(&output.stdout)
     }
 
     /// Submits every task.

@@ -12,6 +12,7 @@ mod left;
 mod outcome;
 mod person;
 mod project;
+mod room;
 mod storm;
 
 /// Whether the long form is wanted.

@@ -80,6 +80,12 @@ impl Candidate {
         }
     }
 
+    /// Notes that `class` takes `resources` of it.
+    pub fn take(&mut self, class: WorkloadClass, resources: &Resources) {
+        self.free = self.free.minus(resources);
+        self.classes.take(class, resources.slots);
+    }
+
     /// Whether it is there, and not suspected to be gone.
     pub fn alive(&self) -> bool {
         self.liveness == Liveness::Alive

@@ -114,9 +114,7 @@ impl Index {
     /// Notes that `class` took `resources` of the node, until its own word says otherwise.
     pub fn take(&mut self, id: &NodeId, class: WorkloadClass, resources: &Resources) {
         let Some(i) = self.rank(id) else { return };
-        let c = &mut self.nodes[i];
-        c.free = c.free.minus(resources);
-        c.classes.take(class, resources.slots);
+        self.nodes[i].take(class, resources);
         self.refresh(i);
     }
 

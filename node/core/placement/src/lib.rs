@@ -19,7 +19,7 @@ mod seed;
 
 pub use candidate::{Candidate, Quota, Request};
 pub use index::Index;
-pub use place::{Placement, decide, place, place_by};
+pub use place::{Placement, decide, place, place_by, refuses};
 pub use policy::{Fit, Policy};
 pub use preempt::{Held, Occupied, Preemption, preempt};
 pub use seed::seed;

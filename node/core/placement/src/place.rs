@@ -94,6 +94,11 @@ pub fn decide(policy: &Policy, request: &Request, candidates: &[Candidate]) -> O
     choose(policy, request.seed, &totals).map(|i| ordered[i].id)
 }
 
+/// Why `c` cannot have the task, in a sentence: what a node that was offered one asks of itself.
+pub fn refuses(request: &Request, c: &Candidate) -> Option<String> {
+    refusal(request, c, &crowds(request, finder(std::slice::from_ref(c)))).map(|r| r.to_string())
+}
+
 /// The order in which nodes are drawn from: by size, then by id, however they were given.
 pub(crate) fn order(c: &Candidate) -> ([u64; 5], NodeId) {
     let r = &c.allocatable;

@@ -9,6 +9,7 @@
 #![deny(missing_docs)]
 
 mod append;
+mod asks;
 mod assemble;
 mod deps;
 mod document;
@@ -27,6 +28,7 @@ mod reader;
 mod tick;
 
 pub use append::{AppendError, AppendOptions, Appended, append_task};
+pub use asks::{Ask, AskKind, asks};
 pub use assemble::parse;
 pub use document::{
     Check, Dependency, DependencySource, Detail, Document, Parsed, PathClaim, PathRole, Phase, PhaseKind,

@@ -2,8 +2,8 @@
 
 use crate::retry::Reason;
 use ikigai_types::{
-    Change, CheckResult, Commit, Fence, NodeId, PatchId, PlacementRow, Timestamp, Usage, Verdict, WorkloadId,
-    Writer,
+    Change, CheckResult, Commit, Fence, NodeId, PatchId, PlacementRow, TaskId, Timestamp, Usage, Verdict,
+    WorkloadId, Writer,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -23,6 +23,8 @@ pub struct Attempt {
     pub silent: Option<Silent>,
     /// Its holder was told to end it within so many seconds, and has not answered yet.
     pub leaving: Option<u64>,
+    /// The task that gets its room.
+    pub room_for: Option<TaskId>,
     /// Who types in its agent's terminal.
     pub writer: Option<Writer>,
     /// The earlier attempt it goes on from.
@@ -126,6 +128,7 @@ impl Attempt {
             phase: Phase::Preparing,
             silent: None,
             leaving: None,
+            room_for: None,
             writer: None,
             continues,
             held: false,

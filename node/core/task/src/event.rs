@@ -98,12 +98,15 @@ pub enum Event {
         /// Who did before.
         from: Writer,
     },
-    /// A person wants it off its node, which was told; its end is still to come.
+    /// It is to leave its node, which was told; its end is still to come.
     Evicting {
         /// The lease.
         fence: Fence,
         /// Seconds the agent gets.
         grace: u64,
+        /// The more important task that gets its room; none when a person wants it so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room_for: Option<TaskId>,
     },
     /// Its holder did not renew the lease, and is waited for.
     Silent {

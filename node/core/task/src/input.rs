@@ -5,8 +5,8 @@ use crate::retry::Reason;
 use crate::spec::TaskSpec;
 use crate::state::WaitReason;
 use ikigai_types::{
-    Change, CheckResult, Commit, Epoch, Fence, NodeId, PatchId, PlacementRow, TaskId, Timestamp, Usage,
-    Verdict, WorkloadId, Writer,
+    AttemptId, Change, CheckResult, Commit, Epoch, Fence, NodeId, PatchId, PlacementRow, TaskId, Timestamp,
+    Usage, Verdict, WorkloadId, Writer,
 };
 
 /// One cause.
@@ -87,6 +87,17 @@ pub enum Observation {
         task: TaskId,
         /// What it needs.
         reason: WaitReason,
+        /// In a sentence.
+        text: String,
+        /// What it said of each node.
+        rows: Vec<PlacementRow>,
+    },
+    /// Placement found none, and what would have to end so that there is one.
+    MakeRoom {
+        /// The task.
+        task: TaskId,
+        /// Attempts of lower priority.
+        evict: Vec<AttemptId>,
         /// In a sentence.
         text: String,
         /// What it said of each node.

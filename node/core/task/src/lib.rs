@@ -30,7 +30,7 @@ pub use input::{Adoption, Command, Input, Observation, Refusal};
 pub use lock::Lock;
 pub use machine::Owner;
 pub use retry::{Policy, Reason};
-pub use spec::TaskSpec;
+pub use spec::{TaskSpec, Wants};
 pub use state::{Moves, TaskState, WaitReason};
 pub use task::Task;
 pub use why::Why;

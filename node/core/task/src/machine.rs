@@ -6,6 +6,7 @@ mod chore;
 mod command;
 mod lease;
 mod place;
+mod room;
 
 use crate::attempt::Phase;
 use crate::effect::Effect;
@@ -15,6 +16,7 @@ use crate::retry::{Blame, Policy, Reason};
 use crate::state::{TaskState, WaitReason};
 use crate::task::Task;
 use ikigai_types::{Epoch, Fence, NodeId, TaskId, Timestamp, Writer};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Decides everything about the tasks this node owns. Same state, same input, same time: same effects.
@@ -141,6 +143,7 @@ impl Turn<'_> {
             Observation::CapacityChanged => self.look_again(),
             Observation::Chosen { task, node, rows } => self.chosen(&task, node, rows),
             Observation::NoneFits { task, reason, text, rows } => self.none_fits(&task, reason, text, rows),
+            Observation::MakeRoom { task, evict, text, rows } => self.make_room(&task, &evict, text, rows),
             Observation::Declined { fence, text } => self.declined(fence, text),
             Observation::Heartbeat { fence } => self.heartbeat(fence),
             Observation::Started { fence, workload, base, isolation_missing } => {
@@ -301,10 +304,11 @@ impl Turn<'_> {
 }
 
 impl Owner {
-    /// Ids in `state`, the most urgent first, then in the order of their ids.
+    /// Ids in `state`: the most important first, of those the most urgent, then in the order of their ids.
     fn in_state(&self, state: TaskState) -> Vec<TaskId> {
         let mut found: Vec<_> = self.tasks.values().filter(|t| t.state == state).collect();
-        found.sort_by(|a, b| b.spec.urgency.cmp(&a.spec.urgency).then_with(|| a.spec.id.cmp(&b.spec.id)));
+        let order = |t: &&Task| (Reverse((t.spec.wants.priority, t.spec.urgency)), t.spec.id.clone());
+        found.sort_by_cached_key(order);
         found.into_iter().map(|t| t.spec.id.clone()).collect()
     }
 

@@ -1,6 +1,9 @@
 //! What is to be done, fixed when the task is accepted by its owner.
 
-use ikigai_types::{Disconnect, Limits, NodeId, ProjectId, Resources, Selector, TaskId, Toleration};
+use ikigai_types::{
+    Disconnect, Limits, NodeId, Preferences, ProjectId, Resources, Selector, Spread, TaskId, Toleration,
+    WorkloadClass,
+};
 use serde::{Deserialize, Serialize};
 
 /// A task as its owner accepted it.
@@ -39,6 +42,9 @@ pub struct TaskSpec {
     /// Taints of a node that it does not mind.
     #[serde(default)]
     pub tolerates: Vec<Toleration>,
+    /// What kind of work it is, how important, and where it would rather be.
+    #[serde(default, skip_serializing_if = "Wants::are_usual")]
+    pub wants: Wants,
     /// Attempts that may be blamed on the agent.
     pub max_attempts: u32,
     /// Seconds the agent stays for its editor.
@@ -50,4 +56,25 @@ pub struct TaskSpec {
     pub disconnect: Disconnect,
     /// The node that accepted it.
     pub owner: NodeId,
+}
+
+/// What a task asks of placement beside quantities, tags and taints.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Wants {
+    /// Kind of work.
+    pub class: WorkloadClass,
+    /// Higher is placed first, and may have attempts of lower priority ended; 0 is usual.
+    pub priority: i32,
+    /// Tags that are wished for.
+    pub prefers: Preferences,
+    /// What is to be kept apart.
+    pub spread: Vec<Spread>,
+}
+
+impl Wants {
+    /// Whether nothing is asked.
+    pub fn are_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }

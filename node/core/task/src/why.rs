@@ -6,6 +6,7 @@ use crate::retry::Reason;
 use crate::state::{TaskState, WaitReason};
 use crate::task::Task;
 use ikigai_types::{Filter, NodeId, TaskId, Timestamp};
+use std::collections::BTreeSet;
 
 /// A cause for programs, a sentence and advice for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +97,10 @@ fn alone(task: &Task, now: Timestamp, name: &dyn Fn(NodeId) -> String) -> Why {
         let left = silent.until.since(now).as_secs();
         return Why::new("disconnected", format!("{node} went silent; it is waited for, {left} s more"));
     }
+    if let Some((node, other)) = task.active().and_then(|a| Some((name(a.node), a.room_for.as_ref()?))) {
+        let text = format!("is being ended on {node} to make room for {}", other.short());
+        return Why::new("preempted", text).hint(format!("run: ikigai task why {}", other.short()));
+    }
     let number = last.map_or(0, |a| a.fence.attempt.number);
     let node = last.map_or_else(String::new, |a| name(a.node));
     match task.state {
@@ -148,15 +153,25 @@ fn chore(task: &Task, now: Timestamp) -> Why {
     Why::new("chore", format!("{}; tried again in {left} s", task.wait_text))
 }
 
-/// Which filter refused the task: one cause if it is the same everywhere, else room.
+/// Which filter refused the task: one cause if it is the same everywhere, else room. Where some nodes are full and the
+/// others keep a class or a feature apart, it is the others that say more.
 fn no_room(task: &Task) -> Why {
-    let mut filters = task.rows.iter().filter_map(|r| r.refused);
-    let first = filters.next().unwrap_or(Filter::Capacity);
-    let filter = if filters.all(|f| f == first) { first } else { Filter::Capacity };
-    let why = Why::new(filter.name(), task.wait_text.clone());
+    let filters: BTreeSet<_> = task.rows.iter().filter_map(|r| r.refused).collect();
+    let filters: Vec<_> = filters.into_iter().collect();
+    let filter = match filters[..] {
+        [one] | [Filter::Capacity, one @ (Filter::Class | Filter::Spread)] => one,
+        _ => Filter::Capacity,
+    };
+    let gave = task.attempts.last().filter(|a| a.room_for.is_some() && a.reason == Some(Reason::Evicted));
+    let text = gave.map_or_else(|| task.wait_text.clone(), |a| format!("{}; {}", a.detail, task.wait_text));
+    let why = Why::new(filter.name(), text);
     match filter {
         Filter::ImageMissing => why.hint("run: make image, or ikigai doctor"),
         Filter::Tag => why.hint("give a node the tag in its ikigai.toml: [node] tags"),
+        Filter::Class => {
+            why.hint("see what each class has: ikigai node show; the node's ikigai.toml: [slots]")
+        }
+        Filter::Taint => why.hint("let the task tolerate it: ikigai task new --tolerates"),
         Filter::Credential => why.hint("set the provider's key on a node, see ikigai doctor"),
         _ => why.hint("run: ikigai node ls"),
     }

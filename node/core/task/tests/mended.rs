@@ -44,6 +44,7 @@ fn spec() -> TaskSpec {
         limits: Limits::default(),
         requires: Selector::default(),
         tolerates: Vec::new(),
+        wants: ikigai_task::Wants::default(),
         max_attempts: 3,
         linger_secs: 0,
         urgency: 0,

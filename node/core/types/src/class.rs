@@ -85,6 +85,39 @@ pub struct ClassShare {
     pub each: Resources,
 }
 
+/// What is said of a class; the rest is as usual.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ShareRules {
+    /// Slots that no other class may take: one for agents when absent, none for the others.
+    pub reserve: Option<u64>,
+    /// Slots it may take at most; as many as there are when absent.
+    pub limit: Option<u64>,
+}
+
+/// Why the slots of a node cannot be shared out as they are.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidShares {
+    /// There are not so many.
+    #[error("{kept} slots are kept for classes, and there are {slots}")]
+    TooMany {
+        /// All reserves together.
+        kept: u64,
+        /// What the node has.
+        slots: u64,
+    },
+    /// What is kept for it could never be used.
+    #[error("{reserve} slots are kept for class {class}, which may have {limit} at most")]
+    Unusable {
+        /// The class.
+        class: WorkloadClass,
+        /// Its reserve.
+        reserve: u64,
+        /// Its limit.
+        limit: u64,
+    },
+}
+
 /// The slots of a node by class: what each may have, and what each has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -101,6 +134,39 @@ impl ClassSlots {
     pub fn standard(slots: u64) -> Self {
         let agents = ClassShare { reserve: u64::from(slots > 1), ..ClassShare::default() };
         Self { shares: BTreeMap::from([(WorkloadClass::Agent, agents)]), used: BTreeMap::new() }
+    }
+
+    /// The slots of a node that gives `all` to tasks which each ask for `usual` unless they say otherwise: as
+    /// `said`, and for agents as [`Self::standard`] when nothing is said of them.
+    ///
+    /// A slot that is kept keeps what a usual task needs besides, if the node holds two such tasks: on a smaller
+    /// one nothing but agents could ever run.
+    ///
+    /// # Errors
+    /// When more is kept than there is, or than its class may have.
+    pub fn shared(
+        all: &Resources,
+        usual: &Resources,
+        said: impl IntoIterator<Item = (WorkloadClass, ShareRules)>,
+    ) -> Result<Self, InvalidShares> {
+        let mut slots = Self::standard(all.slots);
+        for (class, said) in said {
+            let share = slots.shares.entry(class).or_default();
+            share.reserve = said.reserve.unwrap_or(share.reserve);
+            share.limit = said.limit;
+        }
+        let kept = slots.shares.values().fold(0, |sum: u64, s| sum.saturating_add(s.reserve));
+        if kept > all.slots {
+            return Err(InvalidShares::TooMany { kept, slots: all.slots });
+        }
+        let each = if all.covers(&times(usual, 2)) { *usual } else { Resources::default() };
+        for (class, share) in &mut slots.shares {
+            if let Some(limit) = share.limit.filter(|limit| *limit < share.reserve) {
+                return Err(InvalidShares::Unusable { class: *class, reserve: share.reserve, limit });
+            }
+            share.each = each;
+        }
+        Ok(slots)
     }
 
     /// Slots `class` has taken.
@@ -179,6 +245,26 @@ mod tests {
         slots.take(WorkloadClass::Ci, 2);
         assert_eq!(slots.over_limit(WorkloadClass::Ci, 1), Some(2));
         assert_eq!(slots.over_limit(WorkloadClass::Ml, 9), None);
+    }
+
+    #[test]
+    fn slots_are_shared_out_as_it_is_said() {
+        let all = Resources { cpu_millis: 4000, slots: 4, ..Resources::default() };
+        let usual = Resources { cpu_millis: 1000, slots: 1, ..Resources::default() };
+        let share = |reserve: u64, limit| ShareRules { reserve: Some(reserve), limit };
+        let shared = |said: &[_]| ClassSlots::shared(&all, &usual, said.iter().copied());
+        let kept = |s: ClassSlots| s.held_back(WorkloadClass::Ml);
+        assert_eq!(kept(shared(&[]).unwrap()), usual, "the last slot, and what an agent needs in it");
+        let own = [(WorkloadClass::Agent, share(0, None)), (WorkloadClass::Ci, share(3, Some(3)))];
+        assert_eq!(kept(shared(&own).unwrap()).slots, 3);
+        let small = Resources { slots: 1, ..Resources { cpu_millis: 4001, ..usual } };
+        assert_eq!(kept(ClassSlots::shared(&all, &small, []).unwrap()).cpu_millis, 0);
+        assert_eq!(
+            shared(&[(WorkloadClass::Ci, share(4, None))]),
+            Err(InvalidShares::TooMany { kept: 5, slots: 4 })
+        );
+        let error = shared(&[(WorkloadClass::Ci, share(2, Some(1)))]).unwrap_err().to_string();
+        assert_eq!(error, "2 slots are kept for class ci, which may have 1 at most");
     }
 
     #[test]

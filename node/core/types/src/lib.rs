@@ -25,7 +25,7 @@ pub mod writer;
 pub use change::{Change, Commit};
 pub use check::{CheckResult, Verdict};
 pub use claim::{Fence, Lease};
-pub use class::{ClassShare, ClassSlots, WorkloadClass};
+pub use class::{ClassShare, ClassSlots, InvalidShares, ShareRules, WorkloadClass};
 pub use disconnect::{Disconnect, Reconcile};
 pub use id::{AttemptId, Epoch, InvalidId, NodeId, PatchId, ProjectId, TaskId, WorkloadId};
 pub use placement::{Filter, Liveness, PlacementRow};

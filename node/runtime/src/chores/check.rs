@@ -54,10 +54,10 @@ impl Chores {
         let ran = task.attempts.last().map(|a| a.node);
         let image = self.options.image.as_deref();
         let now = self.parts.clock.now();
-        let fit = self.neighbours.candidates(image, now, |_, _| task.spec.request);
-        let fit = fit
-            .into_iter()
-            .filter(|c| c.liveness == Liveness::Alive && c.image && c.free.covers(&task.spec.request));
+        // Room for the agent that a busy node may be given meanwhile, and for the checks.
+        let room = task.spec.request.plus(&task.spec.request);
+        let known = self.neighbours.candidates(image, now).into_iter().map(|(c, _)| c);
+        let fit = known.filter(|c| c.liveness == Liveness::Alive && c.image && c.free.covers(&room));
         let mut nodes: Vec<_> = fit.map(|c| (Some(c.id) == ran, c.free.slots, c.id)).collect();
         nodes.push((Some(self.node) == ran, u64::from(nodes.is_empty()), self.node));
         nodes.sort_by_key(|(ran, free, id)| (*ran, std::cmp::Reverse(*free), *id));

@@ -1,7 +1,7 @@
 //! What this node knows of the others: hints, each with its age. Nothing here grants anything.
 
-use ikigai_placement::Candidate;
-use ikigai_types::{Liveness, NodeId, Resources, Timestamp};
+use ikigai_placement::{Candidate, Request, refuses};
+use ikigai_types::{Liveness, NodeId, Timestamp};
 use ikigai_wire::peer::Advertisement;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
@@ -67,12 +67,13 @@ impl Neighbours {
     }
 
     /// `node` refused an offer of `asked` and said what it has.
-    pub(crate) fn refused(&self, node: NodeId, ad: Advertisement, asked: &Resources, now: Timestamp) {
+    pub(crate) fn refused(&self, node: NodeId, ad: Advertisement, asked: &Request, now: Timestamp) {
         if let Some(n) = self.known().get_mut(&node) {
-            let contradicts = ad.free.covers(asked) && !ad.cordoned && !ad.draining;
-            n.refusals = n.refusals.saturating_add(if contradicts { REFUSALS } else { 1 });
             n.ad = ad;
             n.heard_at = now;
+            let image = Some(asked.image.as_str()).filter(|i| !i.is_empty());
+            let contradicts = refuses(asked, &n.described(node, image)).is_none();
+            n.refusals = n.refusals.saturating_add(if contradicts { REFUSALS } else { 1 });
             if let Some(more) = n.refusals.checked_sub(REFUSALS) {
                 let longer = SHUNNED.saturating_mul(1 << more.min(16));
                 n.shunned_until = now.after(longer.min(SHUNNED_MOST));
@@ -109,16 +110,10 @@ impl Neighbours {
         self.known().get(&node).map(|n| n.ad.name.clone())
     }
 
-    /// All of them as placement sees them; `granted(node, since)` is what this node's own leases took there
-    /// since it last described itself.
-    pub(crate) fn candidates(
-        &self,
-        image: Option<&str>,
-        now: Timestamp,
-        granted: impl Fn(NodeId, Timestamp) -> Resources,
-    ) -> Vec<Candidate> {
+    /// All of them as placement sees them, and when each last described itself.
+    pub(crate) fn candidates(&self, image: Option<&str>, now: Timestamp) -> Vec<(Candidate, Timestamp)> {
         let known = self.known();
-        known.iter().map(|(id, n)| n.candidate(*id, image, now, granted(*id, n.heard_at))).collect()
+        known.iter().map(|(id, n)| (n.candidate(*id, image, now), n.heard_at)).collect()
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<NodeId, Neighbour>> {
@@ -127,19 +122,26 @@ impl Neighbours {
 }
 
 impl Neighbour {
-    fn candidate(&self, id: NodeId, image: Option<&str>, now: Timestamp, granted: Resources) -> Candidate {
-        let ad = &self.ad;
+    fn candidate(&self, id: NodeId, image: Option<&str>, now: Timestamp) -> Candidate {
         let shunned = now < self.shunned_until;
         Candidate {
             liveness: if shunned { Liveness::Suspect } else { self.liveness },
             age: now.since(self.heard_at),
+            ..self.described(id, image)
+        }
+    }
+
+    /// What it says of itself.
+    fn described(&self, id: NodeId, image: Option<&str>) -> Candidate {
+        let ad = &self.ad;
+        Candidate {
             cordoned: ad.cordoned,
             draining: ad.draining,
             taints: ad.taints.clone(),
             classes: ad.classes.clone(),
             repositories: ad.repositories.clone(),
             allocatable: ad.allocatable,
-            free: ad.free.minus(&granted),
+            free: ad.free,
             tags: ad.tags.clone(),
             adapters: ad.adapters.clone(),
             providers: ad.providers.clone(),
@@ -153,7 +155,8 @@ impl Neighbour {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ikigai_placement::{Request, place};
+    use ikigai_placement::place;
+    use ikigai_types::{ClassSlots, Resources, WorkloadClass};
 
     fn cores(n: u64) -> Resources {
         Resources { cpu_millis: n * 1_000, memory_bytes: n << 30, slots: n, ..Resources::default() }
@@ -165,6 +168,14 @@ mod tests {
             "adapters": ["codex"],
         });
         serde_json::from_value(document).unwrap()
+    }
+
+    fn one_core() -> Request {
+        Request { resources: cores(1), adapter: "codex".into(), ..Request::default() }
+    }
+
+    fn candidates(neighbours: &Neighbours, now: Timestamp) -> Vec<Candidate> {
+        neighbours.candidates(None, now).into_iter().map(|(c, _)| c).collect()
     }
 
     fn id(i: u8) -> NodeId {
@@ -183,14 +194,12 @@ mod tests {
                 assert!(number < 20, "task {task} is offered for ever");
                 neighbours.set(id(1), says("liar", 10_000, 10_000), Liveness::Alive, now);
                 now.0 += 100;
-                let candidates = neighbours.candidates(None, now, |_, _| Resources::default());
-                let seed = task << 8 | number;
-                let request =
-                    Request { resources: cores(1), adapter: "codex".into(), seed, ..Request::default() };
+                let candidates = candidates(&neighbours, now);
+                let request = Request { seed: task << 8 | number, ..one_core() };
                 match place(&request, &candidates).chosen {
                     Some(node) if node == id(1) => {
                         offers += 1;
-                        neighbours.refused(node, answer.clone(), &request.resources, now);
+                        neighbours.refused(node, answer.clone(), &request, now);
                     }
                     chosen => {
                         assert_eq!(chosen, Some(id(2)));
@@ -222,11 +231,23 @@ mod tests {
         let (neighbours, now) = (Neighbours::default(), Timestamp(1_000));
         neighbours.set(id(1), says("busy", 8, 8), Liveness::Alive, now);
         for _ in 0..10 {
-            neighbours.refused(id(1), says("busy", 8, 0), &cores(1), now);
-            neighbours.refused(id(1), says("busy", 8, 0), &cores(1), now);
+            neighbours.refused(id(1), says("busy", 8, 0), &one_core(), now);
+            neighbours.refused(id(1), says("busy", 8, 0), &one_core(), now);
             neighbours.accepted(id(1));
         }
-        let candidates = neighbours.candidates(None, now, |_, _| Resources::default());
+        let candidates = candidates(&neighbours, now);
         assert_eq!(candidates[0].liveness, Liveness::Alive);
+    }
+
+    #[test]
+    fn one_that_keeps_its_last_slot_for_agents_says_nothing_untrue() {
+        let (neighbours, now) = (Neighbours::default(), Timestamp(1_000));
+        let ad = Advertisement { classes: ClassSlots::standard(8), ..says("kept", 8, 1) };
+        neighbours.set(id(1), ad.clone(), Liveness::Alive, now);
+        let ci = Request { class: WorkloadClass::Ci, ..one_core() };
+        neighbours.refused(id(1), ad.clone(), &ci, now);
+        assert_eq!(candidates(&neighbours, now)[0].liveness, Liveness::Alive);
+        neighbours.refused(id(1), ad, &one_core(), now);
+        assert_eq!(candidates(&neighbours, now)[0].liveness, Liveness::Suspect, "it has room for an agent");
     }
 }

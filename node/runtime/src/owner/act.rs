@@ -3,9 +3,9 @@
 use super::Driver;
 use super::offer::Proposed;
 use super::place::Placing;
-use super::sight::{candidates, request};
-use ikigai_placement::{Candidate, Placement, Request};
-use ikigai_task::{Effect, Observation, Task, WaitReason};
+use super::sight::{candidates, occupied, request_among};
+use ikigai_placement::{Candidate, Placement, preempt};
+use ikigai_task::{Effect, Observation, WaitReason};
 use ikigai_types::{Fence, Filter, Lease, NodeId, TaskId};
 use ikigai_wire::peer::Order;
 
@@ -25,16 +25,20 @@ impl Driver {
 
     /// Where a task goes, as things look now.
     pub(super) fn place(&self, id: TaskId, placing: &mut Placing) -> Option<Observation> {
-        let request = self.request(self.owner.task(&id)?);
-        let placement = placing.place(request, || self.candidates());
-        Some(match placement.chosen {
-            Some(node) => Observation::Chosen { task: id, node, rows: placement.rows },
+        let request = request_among(&self.options, &self.owner, self.owner.task(&id)?);
+        let placement = placing.place(request.clone(), || self.candidates());
+        if let Some(node) = placement.chosen {
+            return Some(Observation::Chosen { task: id, node, rows: placement.rows });
+        }
+        let room = self.owner.may_preempt(request.priority).then(|| {
+            preempt(&request, &occupied(&self.owner, &id, self.candidates(), self.parts.clock.now()))
+        });
+        Some(match room.flatten() {
+            Some(room) => {
+                Observation::MakeRoom { task: id, evict: room.evict, text: room.reason, rows: placement.rows }
+            }
             None => none_fits(id, placement),
         })
-    }
-
-    fn request(&self, task: &Task) -> Request {
-        request(&self.options, &task.spec, task.next_number())
     }
 
     fn candidates(&self) -> Vec<Candidate> {

@@ -3,6 +3,7 @@
 use crate::desk::lease_ms;
 use crate::mesh::Neighbours;
 use crate::owner::OwnerHandle;
+use crate::owner::sight::request;
 use crate::peer::{LocalPeer, NETWORK, WORKLOAD};
 use ikigai_ports::{Peer as _, PortError, PortResult};
 use ikigai_task::{Continues, Observation, Reason, TaskSpec};
@@ -44,7 +45,8 @@ impl Offers {
     /// Offers, and tells the owner when it was not taken.
     pub(super) async fn make(&self, proposed: Proposed) {
         let fence = proposed.lease.fence.clone();
-        let (node, asked) = (proposed.lease.node, proposed.spec.request);
+        let (node, number) = (proposed.lease.node, fence.attempt.number);
+        let asked = request(&self.peer.options, &proposed.spec, number);
         let observation = match self.offer(proposed).await {
             Ok(offer) => match self.until_answered(node, offer).await {
                 Ok(Admission::Accepted) => return self.neighbours.accepted(node),

@@ -5,9 +5,10 @@ use super::{Proposal, Proposed, waves};
 use crate::handle::Handle;
 use crate::view;
 use ikigai_ports::node::Answer;
-use ikigai_speckit::{AppendOptions, Graph, Task, TaskIdx};
-use ikigai_task::TaskSpec;
-use ikigai_types::{Disconnect, TaskId};
+use ikigai_speckit::{AppendOptions, AskKind, Graph, Task, TaskIdx};
+use ikigai_task::{TaskSpec, Wants};
+use ikigai_types::tags::InvalidTags;
+use ikigai_types::{Disconnect, Preferences, Selector, TaskId};
 use ikigai_wire::api::{Code, EdgeView, Problem, SubmitRequest, TaskOptions};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -39,6 +40,7 @@ impl Handle {
             if request.options.verify.is_none() && !own.is_empty() {
                 spec.verify = own;
             }
+            asked(&mut spec, &request.options, task).map_err(|e| unread(&feature.file, &e))?;
             let edge = |e: &ikigai_speckit::Edge| EdgeView {
                 task: feature.document.tasks[e.from.0].id.as_str().to_owned(),
                 reason: e.reason.to_string(),
@@ -124,6 +126,7 @@ impl Handle {
             limits: options.limits.unwrap_or(d.limits),
             requires: options.requires.clone().unwrap_or_default(),
             tolerates: options.tolerates.clone(),
+            wants: wants(options)?,
             max_attempts: options.max_attempts.unwrap_or(d.max_attempts).max(1),
             linger_secs: options.linger_secs.unwrap_or(d.linger_secs),
             urgency: 0,
@@ -134,6 +137,57 @@ impl Handle {
             owner: self.node,
         })
     }
+}
+
+/// What the file asks for a task, as far as whoever submits it says nothing of it. A file can say where its tasks
+/// run and not that they go before others or onto machines that keep work off.
+fn asked(spec: &mut TaskSpec, options: &TaskOptions, task: &Task) -> Result<(), (u32, InvalidTags)> {
+    for ask in ikigai_speckit::asks(task) {
+        let (wants, at) = (&mut spec.wants, |e| (ask.line, e));
+        match ask.kind {
+            AskKind::Requires if options.requires.is_none() => {
+                let more: Selector = ask.value.parse().map_err(at)?;
+                let all = spec.requires.conditions().iter().chain(more.conditions());
+                spec.requires = Selector::new(all.cloned());
+            }
+            AskKind::Prefers if options.prefers.is_none() => {
+                wants.prefers.0.extend(ask.value.parse::<Preferences>().map_err(at)?.0);
+            }
+            AskKind::Spread if options.spread.is_empty() => wants.spread.push(ask.value.parse().map_err(at)?),
+            // A word that is no class is prose.
+            AskKind::Class if options.class.is_none() => {
+                wants.class = ask.value.parse().unwrap_or(wants.class);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A condition that is not understood may be the one that keeps a task off the wrong machine.
+fn unread(file: &str, (line, error): &(u32, InvalidTags)) -> Problem {
+    Problem::new(
+        Code::Usage,
+        format!("{file}:{line}: {error}"),
+        "write it as `requires: gpu=true, region=eu`",
+    )
+}
+
+/// The highest priority, and below zero the lowest.
+const PRIORITY: i32 = 100;
+
+fn wants(options: &TaskOptions) -> Answer<Wants> {
+    let priority = options.priority.unwrap_or(0);
+    if !(-PRIORITY..=PRIORITY).contains(&priority) {
+        let message = format!("priority {priority} is not possible");
+        return Err(Problem::new(Code::Usage, message, "use -100 to 100; 0 is usual, higher goes first"));
+    }
+    Ok(Wants {
+        class: options.class.unwrap_or_default(),
+        priority,
+        prefers: options.prefers.clone().unwrap_or_default(),
+        spread: options.spread.clone(),
+    })
 }
 
 /// Tasks the request means: those ids (with what they wait for), or every open one.

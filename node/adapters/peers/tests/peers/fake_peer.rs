@@ -197,6 +197,7 @@ pub fn workload() -> Workload {
             limits: Limits::default(),
             requires: ikigai_types::Selector::default(),
             tolerates: vec!["spot".parse().unwrap()],
+            wants: ikigai_task::Wants { priority: 5, ..ikigai_task::Wants::default() },
             max_attempts: 3,
             linger_secs: 0,
             urgency: 1,

@@ -9,7 +9,7 @@ use crate::run::Outcome;
 use crate::wait;
 use clap::Args;
 use ikigai_ports::NodeHandle;
-use ikigai_types::{Reconcile, Resources, Selector, Toleration};
+use ikigai_types::{Preferences, Reconcile, Resources, Selector, Spread, Toleration, WorkloadClass};
 use ikigai_wire::api::{
     Code, DisconnectOptions, Problem, SubmitRequest, SubmitSource, SubmitView, TaskOptions,
 };
@@ -18,7 +18,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 /// Gives tasks to the mesh: every open one of the active feature, those named, or a new one in words
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ikigai task new\n  ikigai task new T012 T013 --with-deps --wait\n  \
-    ikigai task new \"Add a dark theme\" --story US2 --verify \"make test\"")]
+    ikigai task new \"Add a dark theme\" --story US2 --verify \"make test\"\n  \
+    ikigai task new T014 --requires gpu=true --prefers region=eu --class ml")]
 pub(crate) struct New {
     /// Task ids (T012), or a text in quotes; nothing: every open task of the feature
     #[arg(value_name = "ID|TEXT")]
@@ -65,6 +66,18 @@ struct How {
     /// A taint of a node that the tasks do not mind (gpu=true, spot, *; again for more)
     #[arg(long, value_name = "TAINT")]
     tolerates: Vec<Toleration>,
+    /// Tags that are wished for, with points (disk=ssd,region=eu@300); nodes without them are not refused
+    #[arg(long, value_name = "TAGS")]
+    prefers: Option<Preferences>,
+    /// Keep tasks of the feature apart: group:node, group:<tag>; as a wish with points: group:node@200
+    #[arg(long, value_name = "WHAT")]
+    spread: Vec<Spread>,
+    /// Kind of work, for nodes that keep slots for some: agent, ci, ml, docs, security, observability, cache
+    #[arg(long)]
+    class: Option<WorkloadClass>,
+    /// What goes first, -100 to 100, 0 is usual; above 0 it has attempts of lower priority ended to get room
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-100..=100))]
+    priority: Option<i32>,
     /// Cores each task asks for (0.5, 2)
     #[arg(long)]
     cpu: Option<Cores>,
@@ -207,6 +220,10 @@ impl How {
             limits: None,
             requires: self.requires.clone(),
             tolerates: self.tolerates.clone(),
+            prefers: self.prefers.clone(),
+            class: self.class,
+            priority: self.priority,
+            spread: self.spread.clone(),
             max_attempts: self.max_attempts,
             linger_secs: self.linger.map(|s| s.0.as_secs()),
             verify: Some(self.verify.clone()).filter(|v| !v.is_empty()),

@@ -84,7 +84,7 @@ impl Turn<'_> {
         // The holder ends it and says what it saved: the next attempt goes on from that.
         let active = self.owner.tasks.get(id).and_then(|t| t.active().map(|a| (a.fence.clone(), a.node)));
         if let Some((fence, node)) = active {
-            self.emit(id, Event::Evicting { fence: fence.clone(), grace });
+            self.emit(id, Event::Evicting { fence: fence.clone(), grace, room_for: None });
             self.act(Effect::Stop { fence, node, grace, reason: Reason::Evicted });
         }
     }

@@ -80,6 +80,9 @@ impl Turn<'_> {
         };
         let id = fence.attempt.task.clone();
         let reason = reason.or_else(|| change.is_none().then_some(Reason::NoChange));
+        let left = self.owner.tasks.get(&id).and_then(|t| t.attempts.iter().find(|a| a.fence == fence));
+        let room = left.filter(|_| reason == Some(Reason::Evicted)).and_then(|a| self.made_room(a));
+        let detail = room.unwrap_or(detail);
         // One that was replaced and comes to nothing leaves its replacement alone.
         let task = self.owner.tasks.get(&id);
         let aside =

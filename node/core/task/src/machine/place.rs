@@ -36,8 +36,18 @@ impl Turn<'_> {
         true
     }
 
-    /// Asks placement for every queued task whose back-off is over.
+    /// Asks placement for every queued task whose back-off is over, and before it for what is more important and
+    /// waits for room: what is in line would take it.
     pub(super) fn place_queued(&mut self) {
+        let due = |t: &&Task| t.state == TaskState::Queued && t.not_before.is_none_or(|t| t <= self.now);
+        let least = self.owner.tasks.values().filter(due).map(|t| t.spec.wants.priority).min();
+        if let Some(least) = least {
+            self.seek(|t| t.spec.wants.priority > least);
+            self.place_due();
+        }
+    }
+
+    fn place_due(&mut self) {
         for id in self.owner.in_state(TaskState::Queued) {
             let due = self.owner.tasks.get(&id).is_some_and(|t| t.not_before.is_none_or(|t| t <= self.now));
             if due && !self.wait_for_dependency(&id) {
@@ -50,7 +60,7 @@ impl Turn<'_> {
     /// Something became free: whoever waits for room looks again.
     pub(super) fn look_again(&mut self) {
         self.seek(|_| true);
-        self.place_queued();
+        self.place_due();
     }
 
     /// Whoever has waited for room long enough looks again, whether anything was heard or not.
@@ -121,6 +131,11 @@ impl Turn<'_> {
             self.act(Effect::Place(id));
         }
     }
+}
+
+/// Whether placement is asked for it.
+pub(super) fn seeks(task: &Task) -> bool {
+    task.state == TaskState::Placing || waits_for_room(task)
 }
 
 fn waits_for_room(task: &Task) -> bool {

@@ -37,8 +37,10 @@ impl Task {
             Event::Started { workload, base, isolation_missing, .. } => {
                 self.started(workload, base, isolation_missing, at);
             }
-            Event::Evicting { fence, grace } => {
-                self.attempt_mut(fence).into_iter().for_each(|a| a.leaving = Some(*grace));
+            Event::Evicting { fence, grace, room_for } => {
+                if let Some(a) = self.attempt_mut(fence) {
+                    (a.leaving, a.room_for) = (Some(*grace), room_for.clone());
+                }
             }
             Event::TakenOver { fence, writer, .. } => {
                 self.attempt_mut(fence).into_iter().for_each(|a| a.writer = Some(writer.clone()));

@@ -40,6 +40,7 @@ pub fn spec(disconnect: Disconnect) -> TaskSpec {
         limits: Limits::default(),
         requires: Selector::default(),
         tolerates: Vec::new(),
+        wants: ikigai_task::Wants::default(),
         max_attempts: 5,
         linger_secs: 0,
         urgency: 0,

@@ -96,6 +96,7 @@ fn spec(i: usize) -> TaskSpec {
         limits: Limits::default(),
         requires: Selector::default(),
         tolerates: Vec::new(),
+        wants: ikigai_task::Wants::default(),
         max_attempts: 1000,
         linger_secs: 0,
         urgency: 0,

@@ -1,6 +1,8 @@
 //! What a person or program asks of a node.
 
-use ikigai_types::{Disconnect, Limits, Reconcile, Resources, Selector, Toleration};
+use ikigai_types::{
+    Disconnect, Limits, Preferences, Reconcile, Resources, Selector, Spread, Toleration, WorkloadClass,
+};
 use serde::{Deserialize, Serialize};
 
 /// New tasks, or with `dry_run` the plan for them.
@@ -75,6 +77,14 @@ pub struct TaskOptions {
     pub requires: Option<Selector>,
     /// Taints of a node that the tasks do not mind.
     pub tolerates: Vec<Toleration>,
+    /// Tags that are wished for, with their weights.
+    pub prefers: Option<Preferences>,
+    /// Kind of work; `agent` when absent.
+    pub class: Option<WorkloadClass>,
+    /// Higher is placed first; 0 when absent, -100 to 100.
+    pub priority: Option<i32>,
+    /// What is to be kept apart: tasks of one feature (`group:node`), attempts of one task (`node`).
+    pub spread: Vec<Spread>,
     /// Attempts at most.
     pub max_attempts: Option<u32>,
     /// Seconds an agent stays for its editor after it is done.

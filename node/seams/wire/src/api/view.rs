@@ -1,6 +1,8 @@
 //! What a node shows of itself and of its tasks.
 
-use ikigai_types::{AttemptId, Epoch, Limits, NodeId, PatchId, Resources, Tags, TaskId, Timestamp, Usage};
+use ikigai_types::{
+    AttemptId, Epoch, Limits, NodeId, PatchId, Resources, Tags, TaskId, Timestamp, Usage, WorkloadClass,
+};
 use serde::{Deserialize, Serialize};
 
 /// A document that stands alone: its version and kind beside its fields.
@@ -106,6 +108,9 @@ pub struct NodeView {
     /// What keeps work off it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub taints: Vec<ikigai_types::Taint>,
+    /// Its slots by class of work: what each may have, and what each has.
+    #[serde(default)]
+    pub classes: ikigai_types::ClassSlots,
     /// Attempts that run there, or whose result their owner has not taken yet.
     #[serde(default)]
     pub running: u64,
@@ -139,8 +144,17 @@ pub struct TaskView {
     pub epoch: Epoch,
     /// What it waits for, by id.
     pub depends_on: Vec<TaskId>,
+    /// Kind of work.
+    #[serde(default)]
+    pub class: WorkloadClass,
+    /// How important it is; 0 is usual.
+    #[serde(default)]
+    pub priority: i32,
     /// Why it is where it is.
     pub why: WhyView,
+    /// What placement last said of each node, while the task waits for one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub placement: Vec<PlacementView>,
     /// Attempts, first to last.
     pub attempts: Vec<AttemptView>,
     /// Its newest patch.

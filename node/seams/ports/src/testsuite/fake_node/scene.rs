@@ -2,8 +2,8 @@
 
 use super::State;
 use ikigai_types::{
-    AttemptId, Epoch, Limits, MicroUsd, NodeId, PatchId, ProjectId, Resources, Tags, TaskId, Timestamp,
-    Usage, WorkloadId,
+    AttemptId, ClassSlots, Epoch, Limits, MicroUsd, NodeId, PatchId, ProjectId, Resources, Tags, TaskId,
+    Timestamp, Usage, WorkloadClass, WorkloadId,
 };
 use ikigai_wire::api::{
     AttemptView, CheckView, EdgeView, Evidence, LogEntry, NodeView, PatchView, PlacementView, PlanView,
@@ -34,6 +34,7 @@ pub(super) fn node(name: &str, key: u8, now: Timestamp) -> NodeView {
         cordoned: false,
         draining: false,
         taints: Vec::new(),
+        classes: ClassSlots::standard(4),
         running: 0,
         observed_at: now,
     }
@@ -59,6 +60,9 @@ pub(super) fn task(short: &str, title: &str, state: &str, project: &str, at: Tim
         owner: NodeId::from_bytes([1; 32]),
         epoch: Epoch(1),
         depends_on: Vec::new(),
+        class: WorkloadClass::Agent,
+        priority: 0,
+        placement: Vec::new(),
         why: WhyView { cause: state.into(), text: format!("is {state}"), hint: None },
         attempts: Vec::new(),
         patch: None,

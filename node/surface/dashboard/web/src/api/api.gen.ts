@@ -991,6 +991,49 @@ export interface components {
             /** @description The last lines it printed. */
             tail: string[];
         };
+        /** @description What a node keeps for a class, and what it gives it at most. */
+        ClassShare: {
+            /**
+             * @description What each reserved slot that is not taken keeps free besides itself.
+             * @default {
+             *       "cpuMillis": 0,
+             *       "diskBytes": 0,
+             *       "gpus": 0,
+             *       "memoryBytes": 0,
+             *       "slots": 0
+             *     }
+             */
+            each: components["schemas"]["Resources"];
+            /**
+             * Format: uint64
+             * @description Slots it may take at most; `None` is no limit.
+             * @default null
+             */
+            limit: number | null;
+            /**
+             * Format: uint64
+             * @description Slots no other class may take.
+             * @default 0
+             */
+            reserve: number;
+        };
+        /** @description The slots of a node by class: what each may have, and what each has. */
+        ClassSlots: {
+            /**
+             * @description What each class may have; a class that is not named may have all that is not kept for others.
+             * @default {}
+             */
+            shares: {
+                [key: string]: components["schemas"]["ClassShare"];
+            };
+            /**
+             * @description Slots each class has taken.
+             * @default {}
+             */
+            used: {
+                [key: string]: number;
+            };
+        };
         /** @description Kinds of errors; each has one exit code and one HTTP status for good. */
         Code: "failed" | "usage" | "not-found" | "unauthenticated" | "denied" | "conflict" | "unreachable" | "timed-out";
         /** @description Where an attempt goes on from. */
@@ -1187,6 +1230,14 @@ export interface components {
             allocatable: components["schemas"]["Resources"];
             /** @description All it has. */
             capacity: components["schemas"]["Resources"];
+            /**
+             * @description Its slots by class of work: what each may have, and what each has.
+             * @default {
+             *       "shares": {},
+             *       "used": {}
+             *     }
+             */
+            classes: components["schemas"]["ClassSlots"];
             /** @description No new work. */
             cordoned: boolean;
             /**
@@ -1557,6 +1608,11 @@ export interface components {
         TaskView: {
             /** @description Attempts, first to last. */
             attempts: components["schemas"]["AttemptView"][];
+            /**
+             * @description Kind of work.
+             * @default agent
+             */
+            class: components["schemas"]["WorkloadClass"];
             /** @description What it waits for, by id. */
             dependsOn: components["schemas"]["TaskId"][];
             /** @description Its highest epoch. */
@@ -1571,6 +1627,14 @@ export interface components {
             owner: components["schemas"]["NodeId"];
             /** @description Its newest patch. */
             patch?: components["schemas"]["PatchView"] | null;
+            /** @description What placement last said of each node, while the task waits for one. */
+            placement?: components["schemas"]["PlacementView"][];
+            /**
+             * Format: int32
+             * @description How important it is; 0 is usual.
+             * @default 0
+             */
+            priority: number;
             /** @description Its project's checkout. */
             project: string;
             /** @description The word in brackets of `waiting(…)`, `paused(…)`, `failed(…)`. */
@@ -1646,6 +1710,8 @@ export interface components {
             /** @description One sentence for people: `waits for T012 (running on server, attempt 1)`. */
             text: string;
         };
+        /** @description A kind of work. */
+        WorkloadClass: "agent" | "ci" | "ml" | "docs" | "security" | "observability" | "cache";
     };
     responses: {
         /** @description What went wrong and what to do. "failed" is 500 (exit code 1), "usage" is 400 (exit code 2), "not-found" is 404 (exit code 3), "unauthenticated" is 401 (exit code 4), "denied" is 403 (exit code 5), "conflict" is 409 (exit code 6), "unreachable" is 503 (exit code 7), "timed-out" is 504 (exit code 8). Requests that no handler saw may be 405, 408, 411, 413, 415, 421 or 431 with these codes. */
@@ -1872,14 +1938,18 @@ export interface operations {
                      * @default {
                      *       "adapter": null,
                      *       "allowUnknownPrice": false,
+                     *       "class": null,
                      *       "disconnect": null,
                      *       "limits": null,
                      *       "lingerSeconds": null,
                      *       "maxAttempts": null,
                      *       "model": null,
+                     *       "prefers": null,
+                     *       "priority": null,
                      *       "provider": null,
                      *       "request": null,
                      *       "requires": null,
+                     *       "spread": [],
                      *       "tolerates": [],
                      *       "verify": null
                      *     }
@@ -1895,6 +1965,11 @@ export interface operations {
                          * @default false
                          */
                         allowUnknownPrice?: boolean;
+                        /**
+                         * @description Kind of work; `agent` when absent.
+                         * @default null
+                         */
+                        class?: ("agent" | "ci" | "ml" | "docs" | "security" | "observability" | "cache") | null;
                         /**
                          * @description What is done when the node that runs an attempt goes silent.
                          * @default null
@@ -1977,6 +2052,17 @@ export interface operations {
                          */
                         model?: string | null;
                         /**
+                         * @description Tags that are wished for, with their weights.
+                         * @default null
+                         */
+                        prefers?: string | null;
+                        /**
+                         * Format: int32
+                         * @description Higher is placed first; 0 when absent, -100 to 100.
+                         * @default null
+                         */
+                        priority?: number | null;
+                        /**
                          * @description Model provider.
                          * @default null
                          */
@@ -2024,6 +2110,11 @@ export interface operations {
                         requires?: {
                             [key: string]: string;
                         } | string | null;
+                        /**
+                         * @description What is to be kept apart: tasks of one feature (`group:node`), attempts of one task (`node`).
+                         * @default []
+                         */
+                        spread?: string[];
                         /**
                          * @description Taints of a node that the tasks do not mind.
                          * @default []
@@ -2928,14 +3019,18 @@ export interface operations {
                      * @default {
                      *       "adapter": null,
                      *       "allowUnknownPrice": false,
+                     *       "class": null,
                      *       "disconnect": null,
                      *       "limits": null,
                      *       "lingerSeconds": null,
                      *       "maxAttempts": null,
                      *       "model": null,
+                     *       "prefers": null,
+                     *       "priority": null,
                      *       "provider": null,
                      *       "request": null,
                      *       "requires": null,
+                     *       "spread": [],
                      *       "tolerates": [],
                      *       "verify": null
                      *     }
@@ -2951,6 +3046,11 @@ export interface operations {
                          * @default false
                          */
                         allowUnknownPrice?: boolean;
+                        /**
+                         * @description Kind of work; `agent` when absent.
+                         * @default null
+                         */
+                        class?: ("agent" | "ci" | "ml" | "docs" | "security" | "observability" | "cache") | null;
                         /**
                          * @description What is done when the node that runs an attempt goes silent.
                          * @default null
@@ -3033,6 +3133,17 @@ export interface operations {
                          */
                         model?: string | null;
                         /**
+                         * @description Tags that are wished for, with their weights.
+                         * @default null
+                         */
+                        prefers?: string | null;
+                        /**
+                         * Format: int32
+                         * @description Higher is placed first; 0 when absent, -100 to 100.
+                         * @default null
+                         */
+                        priority?: number | null;
+                        /**
                          * @description Model provider.
                          * @default null
                          */
@@ -3080,6 +3191,11 @@ export interface operations {
                         requires?: {
                             [key: string]: string;
                         } | string | null;
+                        /**
+                         * @description What is to be kept apart: tasks of one feature (`group:node`), attempts of one task (`node`).
+                         * @default []
+                         */
+                        spread?: string[];
                         /**
                          * @description Taints of a node that the tasks do not mind.
                          * @default []
