@@ -2,7 +2,7 @@
 
 use crate::commands::{
     attach, audit, completion, config, context, demo, doctor, down, init, invite, join, man, node, open,
-    patch, plan, share, spec, task, token, up, user, version,
+    patch, plan, share, spec, task, token, top, up, user, version,
 };
 use crate::human::Span;
 use crate::output::Format;
@@ -90,6 +90,7 @@ pub(crate) enum Command {
     Task(task::Task),
     #[command(subcommand)]
     Spec(spec::Spec),
+    Top(top::Top),
     Open(open::Open),
     Attach(attach::Attach),
     #[command(subcommand)]

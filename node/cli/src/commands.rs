@@ -22,6 +22,7 @@ pub(crate) mod share;
 pub(crate) mod spec;
 pub(crate) mod task;
 pub(crate) mod token;
+pub(crate) mod top;
 pub(crate) mod up;
 pub(crate) mod user;
 pub(crate) mod version;
@@ -53,6 +54,7 @@ pub(crate) async fn run(command: Command, env: &Env) -> Outcome {
         Command::Audit(c) => c.run(env).await,
         Command::User(c) => c.run(env).await,
         Command::Token(c) => c.run(env).await,
+        Command::Top(c) => c.run(env).await,
         Command::Session(c) => c.run(env).await,
         Command::Config(c) => c.run(env),
         Command::Context(c) => c.run(env),

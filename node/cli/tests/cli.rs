@@ -18,3 +18,5 @@ mod steer;
 mod tables;
 #[path = "cli/terminal.rs"]
 mod terminal;
+#[path = "cli/top.rs"]
+mod top;

@@ -10,23 +10,23 @@ use std::os::fd::OwnedFd;
 use std::process::Child;
 
 /// A terminal of 70 columns and 24 lines with the program in it.
-struct Terminal {
-    screen: File,
-    child: Child,
+pub(crate) struct Terminal {
+    pub(crate) screen: File,
+    pub(crate) child: Child,
 }
 
 impl Terminal {
     fn start(scene: &Scene, line: &str) -> Self {
-        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&ours).unwrap();
-        unlockpt(&ours).unwrap();
-        let size = Winsize { ws_row: 24, ws_col: 70, ws_xpixel: 0, ws_ypixel: 0 };
-        tcsetwinsize(&ours, size).unwrap();
-        let name = ptsname(&ours, Vec::new()).unwrap();
-        let theirs: OwnedFd =
-            rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, rustix::fs::Mode::empty()).unwrap();
-        let child = scene.command(line).stdout(theirs).spawn().unwrap();
-        Self { screen: File::from(ours), child }
+        let (screen, theirs) = pair(24, 70);
+        Self { screen, child: scene.command(line).stdout(theirs).spawn().unwrap() }
+    }
+
+    /// One of `lines` and `columns` that the program also reads keys from.
+    pub(crate) fn keyed(scene: &Scene, line: &str, (lines, columns): (u16, u16)) -> Self {
+        let (screen, theirs) = pair(lines, columns);
+        let mut command = scene.command(line);
+        command.stdin(theirs.try_clone().unwrap()).stdout(theirs);
+        Self { screen, child: command.spawn().unwrap() }
     }
 
     /// All that was written until the program ended.
@@ -48,6 +48,27 @@ impl Terminal {
         }
         text
     }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // One that goes on would keep what it inherited open.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Our end and theirs of a terminal.
+fn pair(lines: u16, columns: u16) -> (File, OwnedFd) {
+    // No program has our end: it would never see that we are gone.
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    tcsetwinsize(&ours, Winsize { ws_row: lines, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    let name = ptsname(&ours, Vec::new()).unwrap();
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let theirs = rustix::fs::open(name, flags, rustix::fs::Mode::empty()).unwrap();
+    (File::from(ours), theirs)
 }
 
 #[test]

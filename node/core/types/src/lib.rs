@@ -8,6 +8,7 @@ pub mod change;
 pub mod check;
 pub mod claim;
 pub mod class;
+pub mod clean;
 pub mod disconnect;
 pub mod id;
 pub mod placement;
