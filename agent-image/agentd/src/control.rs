@@ -16,6 +16,8 @@ use tokio::time::timeout;
 
 /// An order is one JSON line of at most this many bytes.
 const MAX_ORDER: u64 = 4 << 10;
+/// How long a person who types is waited for when the node does not answer.
+const RETURN: Duration = Duration::from_secs(3);
 /// How long one direction of a stream may outlive the other: what was on its way still arrives.
 const HALF_OPEN: Duration = Duration::from_secs(2);
 /// Answers that may wait to be sent.
@@ -54,14 +56,29 @@ pub struct Obeying {
 
 /// Keeps the control connection for as long as agentd lives; the node may go away and come back.
 pub async fn keep(gateway: Gateway, over: Obeying) {
+    loop {
+        let connecting = connect(&gateway);
+        tokio::pin!(connecting);
+        let stream = match timeout(RETURN, connecting.as_mut()).await {
+            Ok(stream) => stream,
+            Err(_) => {
+                // A node that is gone holds nobody. Before that a break frees nothing, for it may be the agent's
+                // doing; a node that comes back says whether anybody types.
+                over.held.send_replace(false);
+                connecting.await
+            }
+        };
+        // However it ended, the next thing to do is the same.
+        obey(stream, &gateway, &over).await.ok();
+        Pause::default().wait().await;
+    }
+}
+
+async fn connect(gateway: &Gateway) -> Upgraded {
     let mut pause = Pause::default();
     loop {
         if let Ok(stream) = gateway.upgrade("/agentd/control", "ikigai-control").await {
-            pause = Pause::default();
-            // However it ended, the next thing to do is the same.
-            obey(stream, &gateway, &over).await.ok();
-            // A node that comes back says again who types.
-            over.held.send_replace(false);
+            return stream;
         }
         pause.wait().await;
     }

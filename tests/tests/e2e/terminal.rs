@@ -136,6 +136,9 @@ async fn a_person_takes_over_an_agent_on_another_node_and_hands_it_back() {
     let [owner, holder] = &mesh.nodes[..] else { unreachable!() };
     let mut alice = Client::open(owner, &task, "alice", Want::Type).await;
     assert_eq!(alice.locks, [(None, false)]);
+    // Where her cursor is, her terminal says by itself: had that taken the lock, the events below would tell.
+    alice.types("\x1b[24;80R").await;
+    alice.word(ClientWord::HandBack { all: false }).await;
     alice.types("seq 1 200000; echo al''l\r").await;
     alice.until("some of it", |c| c.got.len() > 400_000).await;
     assert_eq!(alice.locks.last(), Some(&(Some("alice@n1".to_owned()), true)));
@@ -194,6 +197,36 @@ async fn a_person_takes_over_an_agent_on_another_node_and_hands_it_back() {
             "bob@n2 types no more; the agent goes on",
         ]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shell_that_is_ended_frees_no_lock() {
+    if !Path::new("/usr/bin/bwrap").is_file() {
+        let test = "a_shell_that_is_ended_frees_no_lock";
+        return parts::missing(test, "bubblewrap is not installed", "IKIGAI_REQUIRE_SANDBOX");
+    }
+    let (mesh, task) = mesh().await;
+    let owner = &mesh.nodes[0];
+    let mut alice = Client::open(owner, &task, "alice", Want::Type).await;
+    // As the agent may, which is the same user there.
+    alice.types("kill -9 $$\r").await;
+    let ended = async {
+        loop {
+            if let Some(FromTerminal::Word(TerminalWord::Exited { code })) = alice.open.next().await.unwrap()
+            {
+                return code;
+            }
+        }
+    };
+    assert_eq!(tokio::time::timeout(HANG, ended).await, Ok(137));
+    let mut bob = Client::open(owner, &task, "bob", Want::Look).await;
+    assert_eq!(bob.locks, [(Some("alice@n1".to_owned()), false)]);
+    let mut alice = Client::open(owner, &task, "alice", Want::Type).await;
+    assert_eq!(alice.locks, [(Some("alice@n1".to_owned()), true)]);
+    alice.word(ClientWord::HandBack { all: false }).await;
+    bob.until("it is free", |c| c.locks.last() == Some(&(None, false))).await;
+    owner.handle().command(&task.id, Command::Stop).await.unwrap();
+    until(owner, "it is stopped", |t| t.attempts[0].phase == "ended").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

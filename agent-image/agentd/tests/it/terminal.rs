@@ -227,6 +227,25 @@ fn a_node_that_goes_away_holds_nobody() {
     let mut client = Client::open(dial(&gateway, &mut control, 1), None, None);
     client.types("touch go\r");
     agentd.until(|b| matches!(b, FrameBody::Note { t } if t.contains("handed back")));
+    std::fs::remove_file(gateway.socket()).unwrap();
     drop(control);
     agentd.until(|body| *body == ended(0));
+}
+
+#[test]
+fn a_connection_that_breaks_hands_nothing_back() {
+    let (room, gateway, mut control, mut agentd) = idle("until [ -e go ]; do sleep 0.01; done");
+    control.order(&json!({ "order": "hold" }));
+    let mut client = Client::open(dial(&gateway, &mut control, 1), None, None);
+    client.types("touch go\r");
+    agentd.until(|b| matches!(b, FrameBody::Note { t } if t.contains("handed back")));
+    drop(control);
+    let mut control = gateway.control();
+    let mut again = Client::open(dial(&gateway, &mut control, 2), None, None);
+    // It would have ended by now, and taken the shell with it.
+    again.types("sleep 0.2; echo ma''de > by-hand; echo wri''tten\r");
+    again.until("written");
+    control.order(&json!({ "order": "release" }));
+    agentd.until(|body| *body == ended(0));
+    assert_eq!(std::fs::read_to_string(room.path("work/by-hand")).unwrap(), "made\n");
 }

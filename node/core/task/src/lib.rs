@@ -17,6 +17,7 @@ pub mod input;
 pub mod lock;
 pub mod machine;
 pub mod prompt;
+pub mod reply;
 pub mod retry;
 pub mod spec;
 pub mod state;

@@ -58,6 +58,12 @@ impl Desk {
         Held { writer: state.lock.writer().map(|w| w.name.clone()), you: state.lock.is_held_by(client) }
     }
 
+    /// Whether it is `client` that types, and `writer` who it is of.
+    pub(super) fn is_typed_by(&self, client: &str, writer: &Writer) -> bool {
+        let state = self.state();
+        state.lock.is_held_by(client) && state.lock.writer() == Some(writer)
+    }
+
     /// `client` wants to type, or types.
     pub(super) fn take(self: &Arc<Self>, client: &str, writer: &Writer, force: bool) -> Result<Turn, Locked> {
         let mut state = self.state();

@@ -7,6 +7,7 @@ use super::desk::{Desk, Held};
 use ikigai_ports::gate::Duplex;
 use ikigai_ports::{PortError, PortResult};
 use ikigai_task::lock::{Locked, Turn};
+use ikigai_task::reply::is_reply;
 use ikigai_types::Writer;
 use ikigai_wire::terminal::{
     ClientWord, FromClient, FromTerminal, MAX_NAME, Reader, Size, TerminalWord, Want,
@@ -20,6 +21,8 @@ use tokio::time::timeout;
 
 /// How long a client has to say what it wants.
 const HELLO: Duration = Duration::from_secs(10);
+/// How long a client may still say something when the shell has ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// What is read at once.
 const READ: usize = 16 << 10;
 /// Refusals that may wait for a client to read them.
@@ -73,11 +76,16 @@ pub(super) async fn serve(
         client.take(true, &mut to_shell, &words).await.map_err(broken)?;
     }
     let name = client.name.clone();
-    tokio::select! {
-        heard = client.hear(&mut from_client, &mut messages, &mut to_shell, &words) => heard,
-        told = tell(desk, &name, &mut from_shell, &mut to_client, &mut said) => told,
+    let told = tokio::select! {
+        heard = client.hear(&mut from_client, &mut messages, &mut to_shell, &words) => heard.map(|()| false),
+        told = tell(desk, &name, &mut from_shell, &mut to_client, &mut said) => told.map(|()| true),
+    };
+    if told.map_err(broken)? {
+        // That the shell ended frees no lock: what runs beside it can end it. Its writer may hand back, as who goes
+        // away without a word loses it soon.
+        let hears = client.hear(&mut from_client, &mut messages, &mut to_shell, &words);
+        timeout(LAST_WORDS, hears).await.ok();
     }
-    .map_err(broken)?;
     drop(present);
     Ok(())
 }
@@ -92,6 +100,12 @@ impl Client<'_> {
     ) -> io::Result<()> {
         while let Some(message) = next(read, messages).await? {
             match FromClient::decode(&message).map_err(invalid)? {
+                // Only a writer's terminal answers: nobody becomes one by what its program was asked.
+                FromClient::Input(bytes) if is_reply(&bytes) => {
+                    if self.desk.is_typed_by(&self.name, &self.writer) {
+                        shell.write_all(&FromClient::Input(bytes).frame()).await?;
+                    }
+                }
                 FromClient::Input(bytes) => {
                     if self.take(false, shell, words).await? {
                         shell.write_all(&FromClient::Input(bytes).frame()).await?;
@@ -168,10 +182,8 @@ async fn tell(
             message = next(shell, &mut messages) => {
                 let Some(message) = message? else { return Ok(()) };
                 let message = FromTerminal::decode(&message).map_err(invalid)?;
-                match &message {
-                    FromTerminal::Word(TerminalWord::Lock { .. }) => continue,
-                    FromTerminal::Word(TerminalWord::Exited { .. }) => desk.hand_back(Some(client)),
-                    _ => {}
+                if let FromTerminal::Word(TerminalWord::Lock { .. }) = &message {
+                    continue;
                 }
                 write.write_all(&message.frame()).await?;
                 if !std::mem::replace(&mut opened, true) {

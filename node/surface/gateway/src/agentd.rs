@@ -168,11 +168,11 @@ impl Agentd {
         let (control, orders) = mpsc::channel(ORDERS);
         let mut state = self.state();
         state.control = Some(control);
+        // An agentd keeps what it was told last, also over a break, so it is told either way.
+        let held = if state.held { Order::Hold } else { Order::Release };
+        state.order(held);
         if state.finish {
             state.order(Order::Finish);
-        }
-        if state.held {
-            state.order(Order::Hold);
         }
         let pending: Vec<Order> = state.dials.iter().map(|(id, (door, _))| door.order(*id)).collect();
         pending.into_iter().for_each(|order| state.order(order));

@@ -4,7 +4,7 @@ use super::keyboard;
 use super::session::{Happened, Session};
 use crate::run::Outcome;
 use ikigai_wire::api::{Code, Problem};
-use ikigai_wire::terminal::{FromClient, FromTerminal, TerminalWord};
+use ikigai_wire::terminal::{ClientWord, FromClient, FromTerminal, TerminalWord};
 use std::io::Write;
 
 /// What ends the shell, with the code of its last command. Not the key for the end of input: typed while a command
@@ -32,7 +32,7 @@ pub(super) async fn type_in(session: Session) -> Outcome {
     };
     let mut session = session.only_new();
     session.connect().await?;
-    let mut last = text.last().copied();
+    let (mut last, mut ended) = (text.last().copied(), false);
     session.say(&FromClient::Input(text)).await;
     loop {
         tokio::select! {
@@ -40,11 +40,18 @@ pub(super) async fn type_in(session: Session) -> Outcome {
                 let ends_line = last == Some(b'\n');
                 last = text.as_ref().and_then(|t| t.last().copied());
                 let end = || if ends_line { END.to_vec() } else { [b"\n", END].concat() };
+                ended = text.is_none();
                 session.say(&FromClient::Input(text.unwrap_or_else(end))).await;
             }
             happened = session.next() => match happened? {
                 Happened::Said(FromTerminal::Output { bytes, .. }) => show(&bytes)?,
-                Happened::Said(FromTerminal::Word(TerminalWord::Exited { code })) => return Ok(exit_code(code)),
+                Happened::Said(FromTerminal::Word(TerminalWord::Exited { code })) => {
+                    // A shell that somebody else ended is no reason to let the agent go on at once.
+                    if ended {
+                        session.say(&FromClient::Word(ClientWord::HandBack { all: false })).await;
+                    }
+                    return Ok(exit_code(code));
+                }
                 Happened::Said(FromTerminal::Word(TerminalWord::Refused { text, hint, .. })) => {
                     return Err(Problem::new(Code::Conflict, text, hint));
                 }

@@ -36,8 +36,9 @@ async fn upgrade(rig: &Rig, path: &str, protocol: &str) -> (String, Connection) 
 }
 
 async fn control(rig: &Rig) -> Connection {
-    let (status, stream) = upgrade(rig, "/agentd/control", "ikigai-control").await;
+    let (status, mut stream) = upgrade(rig, "/agentd/control", "ikigai-control").await;
     assert!(status.starts_with("HTTP/1.1 101"), "{status}");
+    assert_eq!(order(&mut stream).await, json!({"order": "release"}), "nobody types");
     stream
 }
 
@@ -111,6 +112,15 @@ async fn an_agentd_that_comes_late_or_again_is_told_what_is_pending() {
     assert_eq!(order(&mut second).await, asked);
     let (_, _inside) = upgrade(&rig, &format!("/agentd/streams/{}", asked["id"]), "ikigai-stream").await;
     dialing.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_agentd_that_comes_back_is_told_whether_anybody_types() {
+    let rig = rig(GateLimits::default()).await;
+    drop(control(&rig).await);
+    rig.gateway.tell(&rig.fence, GateOrder::Hold).await.unwrap();
+    let (_, mut again) = upgrade(&rig, "/agentd/control", "ikigai-control").await;
+    assert_eq!(order(&mut again).await, json!({"order": "hold"}));
 }
 
 #[tokio::test]
