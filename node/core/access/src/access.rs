@@ -1,4 +1,5 @@
-//! Who may see what: one-time tokens that become sessions. Time is an argument; secrets are hashed.
+//! Who may see what: one-time tokens that become sessions. Time is an argument; secrets are hashed. To each may be
+//! tied a holder `H`: somebody else decides by it for how long the secret opens anything.
 
 use crate::Hash;
 use ikigai_types::Timestamp;
@@ -20,19 +21,24 @@ pub struct Lives {
 }
 
 /// Every token and session there is, by the place they open.
-pub struct Access {
+pub struct Access<H> {
     lives: Lives,
-    places: BTreeMap<String, Secrets>,
+    places: BTreeMap<String, Secrets<H>>,
 }
 
-#[derive(Default)]
-struct Secrets {
-    tokens: Vec<(Hash, Timestamp)>,
-    sessions: Vec<(Hash, Timestamp)>,
+struct Secrets<H> {
+    tokens: Vec<Secret<H>>,
+    sessions: Vec<Secret<H>>,
     touched: Timestamp,
 }
 
-impl Access {
+struct Secret<H> {
+    hash: Hash,
+    until: Timestamp,
+    holder: Option<H>,
+}
+
+impl<H: Clone> Access<H> {
     /// Nobody may come in yet.
     pub const fn new(lives: Lives) -> Self {
         Self { lives, places: BTreeMap::new() }
@@ -41,37 +47,37 @@ impl Access {
     /// Takes note of a link's token.
     pub fn mint(&mut self, place: &str, token: &str, now: Timestamp) {
         let until = now.after(self.lives.token);
-        keep(&mut self.at(place, now).tokens, Hash::of(token), until);
+        keep(&mut self.at(place, now).tokens, Secret { hash: Hash::of(token), until, holder: None });
+    }
+
+    /// Ties a link that was not used, and what it becomes, to a holder.
+    pub fn tie(&mut self, place: &str, token: &str, holder: H) {
+        let hash = Hash::of(token);
+        let tokens = self.places.get_mut(place).map(|s| s.tokens.iter_mut());
+        if let Some(token) = tokens.and_then(|mut t| t.find(|t| t.hash.is(&hash))) {
+            token.holder = Some(holder);
+        }
     }
 
     /// Makes `session` a session of `place` if `token` is a link's that was not used; it is used then.
     pub fn redeem(&mut self, place: &str, token: &str, session: &str, now: Timestamp) -> bool {
         let hash = Hash::of(token);
         let Some(secrets) = self.places.get_mut(place) else { return false };
-        let before = secrets.tokens.len();
-        let valid = secrets.tokens.iter().fold(false, |any, (h, until)| any | (h.is(&hash) & (now < *until)));
-        secrets.tokens.retain(|(h, until)| !h.is(&hash) && now < *until);
-        if !valid || secrets.tokens.len() == before {
-            return false;
-        }
+        secrets.tokens.retain(|t| now < t.until);
+        let Some(found) = secrets.tokens.iter().position(|t| t.hash.is(&hash)) else { return false };
+        let holder = secrets.tokens.remove(found).holder;
         secrets.touched = now;
-        keep(&mut secrets.sessions, Hash::of(session), now.after(self.lives.session));
+        let until = now.after(self.lives.session);
+        keep(&mut secrets.sessions, Secret { hash: Hash::of(session), until, holder });
         true
     }
 
-    /// Until when `session` is a session of `place`.
-    pub fn admits(&self, place: &str, session: &str, now: Timestamp) -> Option<Timestamp> {
+    /// Until when `session` is a session of `place`, and whose it is.
+    pub fn admits(&self, place: &str, session: &str, now: Timestamp) -> Option<(Timestamp, Option<H>)> {
         let hash = Hash::of(session);
-        let sessions = self.places.get(place).map(|s| &*s.sessions).unwrap_or_default();
-        let until = sessions.iter().filter(|(h, _)| h.is(&hash)).map(|(_, until)| *until).max()?;
-        (now < until).then_some(until)
-    }
-
-    /// Takes back a session that was kept over a restart.
-    pub fn restore(&mut self, place: &str, session: Hash, until: Timestamp, now: Timestamp) {
-        if now < until {
-            keep(&mut self.at(place, now).sessions, session, until);
-        }
+        let mut sessions = self.places.get(place)?.sessions.iter();
+        let found = sessions.find(|s| s.hash.is(&hash) && now < s.until)?;
+        Some((found.until, found.holder.clone()))
     }
 
     /// Ends one session; whether it was there.
@@ -79,7 +85,7 @@ impl Access {
         let hash = Hash::of(session);
         let Some(secrets) = self.places.get_mut(place) else { return false };
         let before = secrets.sessions.len();
-        secrets.sessions.retain(|(h, _)| !h.is(&hash));
+        secrets.sessions.retain(|s| !s.hash.is(&hash));
         secrets.sessions.len() < before
     }
 
@@ -89,34 +95,35 @@ impl Access {
     }
 
     /// The secrets of `place`, which is made when there is none; what is too old goes first.
-    fn at(&mut self, place: &str, now: Timestamp) -> &mut Secrets {
+    fn at(&mut self, place: &str, now: Timestamp) -> &mut Secrets<H> {
         self.forget_old(now);
         if !self.places.contains_key(place) && self.places.len() >= PLACES {
             let oldest = self.places.iter().min_by_key(|(_, s)| s.touched).map(|(name, _)| name.clone());
             self.places.remove(&oldest.unwrap_or_default());
         }
-        let secrets = self.places.entry(place.to_owned()).or_default();
+        let none = || Secrets { tokens: Vec::new(), sessions: Vec::new(), touched: now };
+        let secrets = self.places.entry(place.to_owned()).or_insert_with(none);
         secrets.touched = now;
         secrets
     }
 
     fn forget_old(&mut self, now: Timestamp) {
         self.places.retain(|_, secrets| {
-            secrets.tokens.retain(|(_, until)| now < *until);
-            secrets.sessions.retain(|(_, until)| now < *until);
+            secrets.tokens.retain(|t| now < t.until);
+            secrets.sessions.retain(|s| now < s.until);
             !(secrets.tokens.is_empty() && secrets.sessions.is_empty())
         });
     }
 }
 
-fn keep(secrets: &mut Vec<(Hash, Timestamp)>, hash: Hash, until: Timestamp) {
+fn keep<H>(secrets: &mut Vec<Secret<H>>, secret: Secret<H>) {
     if secrets.len() >= PER_PLACE {
         secrets.remove(0);
     }
-    secrets.push((hash, until));
+    secrets.push(secret);
 }
 
-impl std::fmt::Debug for Access {
+impl<H> std::fmt::Debug for Access<H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Access({} places, [redacted])", self.places.len())
     }
@@ -130,7 +137,7 @@ mod tests {
 
     const LIVES: Lives = Lives { token: Duration::from_secs(60), session: Duration::from_secs(12 * 60 * 60) };
 
-    fn access() -> Access {
+    fn access() -> Access<&'static str> {
         Access::new(LIVES)
     }
 
@@ -159,19 +166,31 @@ mod tests {
         assert!(!a.redeem("x", "late", "s", at(60)));
         a.mint("x", "in time", T0);
         assert!(a.redeem("x", "in time", "s", T0));
-        assert_eq!(a.admits("x", "s", at(12 * 3600 - 1)), Some(T0.after(LIVES.session)));
+        assert_eq!(a.admits("x", "s", at(12 * 3600 - 1)), Some((T0.after(LIVES.session), None)));
         assert_eq!(a.admits("x", "s", at(12 * 3600)), None);
     }
 
     #[test]
-    fn a_session_can_be_kept_elsewhere_and_ended() {
+    fn a_session_can_be_ended() {
         let mut a = access();
-        a.restore("x", Hash::stored(*Hash::of("s").bytes()), at(100), T0);
-        a.restore("x", Hash::of("old"), T0, T0);
-        assert_eq!(a.admits("x", "s", at(99)), Some(at(100)));
-        assert_eq!((a.admits("x", "s", at(100)), a.admits("x", "old", T0)), (None, None));
+        a.mint("x", "token", T0);
+        assert!(a.redeem("x", "token", "s", T0) && a.admits("x", "s", T0).is_some());
         assert!(a.close("x", "s") && !a.close("x", "s") && !a.close("y", "s"));
         assert_eq!(a.admits("x", "s", T0), None);
+    }
+
+    #[test]
+    fn a_session_is_of_whom_its_link_was_for() {
+        let mut a = access();
+        a.mint("x", "one", T0);
+        a.mint("x", "two", T0);
+        a.tie("x", "one", "ana");
+        a.tie("y", "two", "eve");
+        a.tie("x", "three", "eve");
+        assert!(a.redeem("x", "one", "s1", T0) && a.redeem("x", "two", "s2", T0));
+        a.tie("x", "one", "eve");
+        let holder = |s| a.admits("x", s, T0).unwrap().1;
+        assert_eq!((holder("s1"), holder("s2")), (Some("ana"), None));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use ikigai_types::{Fence, Usage};
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
@@ -90,4 +91,14 @@ pub enum GateOrder {
 pub trait EditorLinks: fmt::Debug + Send + Sync + 'static {
     /// A link to the editor of the workload called `agent`; works once, within a minute.
     fn mint(&self, agent: &str) -> String;
+
+    /// Ties a link that was not used to whom it is for: it works for as long as `holder` may have it, and so does
+    /// what it opens. A link of somebody else's is left as it is.
+    fn tie(&self, link: &str, holder: Arc<dyn Holder>);
+}
+
+/// Whom something was given that goes on.
+pub trait Holder: fmt::Debug + Send + Sync + 'static {
+    /// Whether they may still have it. Asked often: it waits for nothing.
+    fn may(&self) -> bool;
 }

@@ -35,7 +35,7 @@ pub use enrolment::Enrolment;
 pub use error::{PortError, PortResult};
 pub use executor::Executor;
 pub use forge::Forge;
-pub use gate::{EditorLinks, Gates};
+pub use gate::{EditorLinks, Gates, Holder};
 pub use logs::Logs;
 pub use mesh::Mesh;
 pub use model::Model;

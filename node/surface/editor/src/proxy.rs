@@ -7,7 +7,7 @@ use crate::relay::{Relay, RelayError};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use ikigai_access::{Access, Lives};
-use ikigai_ports::{Clock, EditorLinks, Gates, Rng};
+use ikigai_ports::{Clock, EditorLinks, Gates, Holder, Rng};
 use ikigai_types::Timestamp;
 use std::fmt;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -18,6 +18,12 @@ use std::time::Duration;
 const SECRET_BYTES: usize = 32;
 /// How long a link works, and how long a session lasts.
 const LIVES: Lives = Lives { token: Duration::from_secs(60), session: Duration::from_secs(12 * 60 * 60) };
+
+/// Between two looks whether the holder of an open editor may still have it.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Until when a session lasts, and whose it is.
+type Session = (Timestamp, Option<Arc<dyn Holder>>);
 
 /// How the proxy is reached.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +43,7 @@ struct Shared {
     rng: Arc<dyn Rng>,
     clock: Arc<dyn Clock>,
     port: AtomicU16,
-    access: Mutex<Access>,
+    access: Mutex<Access<Arc<dyn Holder>>>,
 }
 
 impl EditorProxy {
@@ -82,17 +88,13 @@ impl EditorProxy {
             Decision::Open { agent, token } => self.open(&agent, &token),
             Decision::Pass { agent, sessions, upgrade, from_elsewhere } => {
                 let now = self.now();
-                let until = {
-                    let access = self.access();
-                    sessions.iter().filter_map(|s| access.admits(&agent, s, now)).max()
-                };
-                let Some(until) = until else {
+                let Some((until, holder)) = self.session(&agent, &sessions, now) else {
                     return if from_elsewhere { Ok(page::again()) } else { Err(Refusal::Session) };
                 };
                 let origin = host::origin(&agent, self.port());
-                let left = until.since(now);
+                let over = Box::pin(over(until.since(now), holder));
                 let request = Request::from_parts(parts, body);
-                self.shared.relay.pass(&agent, &origin, upgrade, left, request).await.map_err(|e| match e {
+                self.shared.relay.pass(&agent, &origin, upgrade, over, request).await.map_err(|e| match e {
                     RelayError::Ended => {
                         self.access().end(&agent);
                         Refusal::Ended
@@ -113,6 +115,16 @@ impl EditorProxy {
         }
     }
 
+    /// The session of `agent` that lasts longest of those a request names, and whose it is.
+    fn session(&self, agent: &str, named: &[String], now: Timestamp) -> Option<Session> {
+        let known: Vec<Session> = {
+            let access = self.access();
+            named.iter().filter_map(|s| access.admits(agent, s, now)).collect()
+        };
+        let may = |(_, holder): &Session| holder.as_ref().is_none_or(|h| h.may());
+        known.into_iter().filter(may).max_by_key(|(until, _)| *until)
+    }
+
     fn now(&self) -> Timestamp {
         self.shared.clock.now()
     }
@@ -121,7 +133,7 @@ impl EditorProxy {
         self.shared.port.load(Ordering::Relaxed)
     }
 
-    fn access(&self) -> MutexGuard<'_, Access> {
+    fn access(&self) -> MutexGuard<'_, Access<Arc<dyn Holder>>> {
         self.shared.access.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -132,6 +144,29 @@ impl EditorLinks for EditorProxy {
         let now = self.now();
         self.access().mint(agent, &token, now);
         format!("{}{}?token={token}", host::origin(agent, self.port()), crate::path::OPEN)
+    }
+
+    fn tie(&self, link: &str, holder: Arc<dyn Holder>) {
+        let host = link.strip_prefix("http://").and_then(|rest| rest.split('/').next());
+        let token = link.split_once("?token=").map(|(_, token)| token);
+        if let (Some(agent), Some(token)) = (host.and_then(Self::agent_of_host), token) {
+            self.access().tie(agent, token, holder);
+        }
+    }
+}
+
+/// Returns when a session is over: its time is, or its holder may not have it any more.
+async fn over(left: Duration, holder: Option<Arc<dyn Holder>>) {
+    let end = tokio::time::sleep(left);
+    tokio::pin!(end);
+    loop {
+        tokio::select! {
+            () = &mut end => return,
+            () = tokio::time::sleep(LOOK), if holder.is_some() => {}
+        }
+        if holder.as_ref().is_some_and(|h| !h.may()) {
+            return;
+        }
     }
 }
 

@@ -31,6 +31,9 @@ const MAX_BODY: usize = 1 << 30;
 const MAX_HEAD: usize = 64 << 10;
 const MAX_HEADERS: usize = 100;
 
+/// Comes to an end when a session is over.
+pub type Over = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Why a request was not answered by the editor.
 #[derive(Debug)]
 pub enum RelayError {
@@ -59,13 +62,13 @@ impl Relay {
         Self { gates, streams: Arc::new(Semaphore::new(STREAMS)) }
     }
 
-    /// Passes `request` to the editor of `agent` and gives its answer. `left`: how long the session lasts.
+    /// Passes `request` to the editor of `agent` and gives its answer. `over`: when the session is.
     pub async fn pass(
         &self,
         agent: &str,
         origin: &str,
         upgrade: bool,
-        left: Duration,
+        over: Over,
         mut request: Request<Incoming>,
     ) -> Result<Response<Body>, RelayError> {
         let permit = self.streams.clone().try_acquire_owned().map_err(|_| Refusal::Busy)?;
@@ -89,12 +92,12 @@ impl Relay {
         if status == StatusCode::SWITCHING_PROTOCOLS {
             let editor = on(&mut response);
             let browser = browser.ok_or(Refusal::Answer)?;
-            tokio::spawn(tunnel(browser, editor, left, permit));
+            tokio::spawn(tunnel(browser, editor, over, permit));
             return Ok(
                 response.map(|_| http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync())
             );
         }
-        Ok(response.map(|body| Held { body, _permit: permit }.boxed_unsync()))
+        Ok(response.map(|body| Held { body, over, _permit: permit }.boxed_unsync()))
     }
 }
 
@@ -133,14 +136,15 @@ fn outgoing(request: Request<Incoming>, upgrade: bool) -> Result<Request<Limited
 }
 
 /// Bytes both ways until either side ends, or the session does.
-async fn tunnel(browser: OnUpgrade, editor: OnUpgrade, left: Duration, permit: OwnedSemaphorePermit) {
+async fn tunnel(browser: OnUpgrade, editor: OnUpgrade, over: Over, permit: OwnedSemaphorePermit) {
     let joined = async {
         let (browser, editor) = tokio::try_join!(browser, editor)?;
         join(TokioIo::new(browser), TokioIo::new(editor)).await;
         Ok::<_, hyper::Error>(())
     };
-    if timeout(left, joined).await.is_err() {
-        tracing::debug!("a WebSocket ended with its session");
+    tokio::select! {
+        _ = joined => {}
+        () = over => tracing::debug!("a WebSocket ended with its session"),
     }
     drop(permit);
 }
@@ -165,9 +169,10 @@ async fn join(browser: impl AsyncRead + AsyncWrite, editor: impl AsyncRead + Asy
     }
 }
 
-/// An answer's body, which counts as a stream until it was read.
+/// An answer's body, which counts as a stream until it was read, and is cut when the session is over.
 struct Held {
     body: Incoming,
+    over: Over,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -179,6 +184,9 @@ impl hyper::body::Body for Held {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, BodyError>>> {
+        if self.over.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Err("the session is over".into())));
+        }
         Pin::new(&mut self.body).poll_frame(cx).map_err(Into::into)
     }
 

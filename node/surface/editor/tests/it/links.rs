@@ -1,7 +1,9 @@
 //! Links become sessions, once, and sessions end.
 
 use crate::harness::{HOST, ORIGIN, World};
-use ikigai_ports::EditorLinks;
+use ikigai_ports::{EditorLinks, Holder};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 #[tokio::test]
@@ -93,4 +95,30 @@ async fn a_link_says_where_the_node_listens() {
     assert_ne!(world.proxy.mint("x"), world.proxy.mint("x"));
     assert!(world.proxy.mint("a").contains("8080") && HOST.ends_with("7420"));
     assert_eq!(world.ask("GET /", None, &[]).await.status, 421, "the old port");
+}
+
+/// Somebody who may, until told otherwise.
+#[derive(Debug)]
+struct Somebody(AtomicBool);
+
+impl Holder for Somebody {
+    fn may(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+#[tokio::test]
+async fn what_a_link_opens_is_its_holders_for_as_long_as_they_may() {
+    let world = World::plain();
+    let ana = Arc::new(Somebody(AtomicBool::new(true)));
+    let link = world.proxy.mint("a");
+    world.proxy.tie(&link, ana.clone());
+    let path = link.strip_prefix(ORIGIN).unwrap();
+    let got = world.ask(&format!("GET {path}"), None, &[]).await;
+    let session = got.header("set-cookie").unwrap().split(['=', ';']).nth(1).unwrap().to_owned();
+    let of_nobody = world.session().await;
+    assert_eq!(world.ask("GET /", Some(&session), &[]).await.status, 200);
+    ana.0.store(false, Ordering::SeqCst);
+    assert_eq!(world.ask("GET /", Some(&session), &[]).await.status, 401);
+    assert_eq!(world.ask("GET /", Some(&of_nobody), &[]).await.status, 200, "another's goes on");
 }

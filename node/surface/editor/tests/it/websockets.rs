@@ -99,3 +99,28 @@ async fn a_websocket_ends_with_its_session() {
     assert_eq!(browser.read(&mut [0]).await.unwrap(), 0);
     assert_eq!(before.elapsed().as_secs() / 60, 12 * 60);
 }
+
+/// Somebody who may for so many looks.
+#[derive(Debug)]
+struct Looks(std::sync::atomic::AtomicI32);
+
+impl ikigai_ports::Holder for Looks {
+    fn may(&self) -> bool {
+        self.0.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) > 0
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_websocket_ends_when_its_holder_may_no_more() {
+    use ikigai_ports::EditorLinks as _;
+    let world = echo();
+    let link = world.proxy.mint("a");
+    world.proxy.tie(&link, std::sync::Arc::new(Looks(5.into())));
+    let got = world.ask(&format!("GET {}", link.strip_prefix(ORIGIN).unwrap()), None, &[]).await;
+    let session = got.header("set-cookie").unwrap().split(['=', ';']).nth(1).unwrap().to_owned();
+    let mut browser = world.connect(&upgrade(&session, &format!("Origin: {ORIGIN}\r\n"))).await;
+    assert_eq!(head(&mut browser).await.status, 101);
+    let before = tokio::time::Instant::now();
+    assert_eq!(browser.read(&mut [0]).await.unwrap(), 0);
+    assert!(before.elapsed().as_secs() <= 6, "{:?}", before.elapsed());
+}
