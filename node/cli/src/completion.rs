@@ -8,7 +8,7 @@ use clap_complete::{CompleteEnv, CompletionCandidate};
 use ikigai_ports::NodeHandle;
 use ikigai_remote::place;
 use ikigai_wire::api::{Filter, Problem, Snapshot};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The variable by which the shell says that it asks.
@@ -57,5 +57,6 @@ fn snapshot() -> Option<Snapshot> {
 fn socket() -> Result<PathBuf, Problem> {
     let root = rustix::process::geteuid().is_root();
     let dir = place::state_dir(None, root, |name| std::env::var_os(name)).unwrap_or_default();
-    Ok(dir.join(place::SOCKET))
+    let is_named = std::env::var_os("IKIGAI_HOME").is_some();
+    Ok(place::socket(&dir, is_named, Path::new(place::SHARED)))
 }

@@ -8,7 +8,7 @@ use ikigai_ports::NodeHandle;
 use ikigai_remote::{RemoteNode, place};
 use ikigai_types::Timestamp;
 use ikigai_wire::api::{Code, Problem};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -37,7 +37,13 @@ impl Env {
 
     /// The same for what its API has beside the node: the dashboard.
     pub(crate) fn remote(&self) -> Result<RemoteNode, Problem> {
-        contexts::load()?.open(self.global.context.as_deref(), || self.socket())
+        contexts::load()?.open(self.global.context.as_deref(), || self.reach())
+    }
+
+    /// The socket to ask this machine's node over: one's own node's, or the one that a node has for everybody.
+    pub(crate) fn reach(&self) -> Result<PathBuf, Problem> {
+        let is_named = self.global.home.is_some() || std::env::var_os("IKIGAI_HOME").is_some();
+        Ok(place::socket(&self.state_dir()?, is_named, Path::new(place::SHARED)))
     }
 
     /// The state folder of this machine's node.

@@ -95,6 +95,9 @@ pub struct HttpConfig {
     pub listen: String,
     /// Names this machine has for others, such as `["box.lan"]`: requests for any other name are refused.
     pub hosts: Vec<String>,
+    /// Path of a Unix socket for the other Linux users of this machine, such as `/run/ikigai/shared.sock`, where the
+    /// command line looks for it; none when absent. Who of them may do what, `ikigai user add --linux` says.
+    pub shared_socket: Option<PathBuf>,
 }
 
 /// `[access]`.
@@ -205,7 +208,7 @@ pub struct TaskConfig {
 
 impl Default for HttpConfig {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:7420".to_owned(), hosts: Vec::new() }
+        Self { listen: "127.0.0.1:7420".to_owned(), hosts: Vec::new(), shared_socket: None }
     }
 }
 

@@ -12,7 +12,7 @@ use ikigai_radicle::RadicleForge;
 use ikigai_runtime::{Enrolment, Running};
 use ikigai_types::NodeId;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -30,6 +30,7 @@ pub struct Node {
     stop: CancellationToken,
     server: JoinHandle<()>,
     listen: Vec<SocketAddr>,
+    shared: Option<PathBuf>,
     tls: Option<Tls>,
     radicle: Option<Arc<RadicleForge>>,
     links: Option<Links>,
@@ -61,9 +62,9 @@ impl Node {
         let token = ikigai_http::auth::load_or_create(&home.token())
             .map_err(|source| BuildError::Home { folder: home.path().to_owned(), source })?;
         let listeners = web.listeners(&home).await?;
-        let Web { listen, hosts, policy, tls } = web;
+        let Web { listen, hosts, shared, policy, tls } = web;
         let auth = AuthOptions { token: Some(token), hosts };
-        let options = ApiOptions { auth, fallback: Some(Arc::new(Editors(editor))) };
+        let options = ApiOptions { auth, fallback: Some(Arc::new(Editors(editor.clone()))) };
         let authority = Authority::kept_in(store, policy).await;
         let authority = authority.map_err(|source| BuildError::Backend { what: "store", source })?;
         let enrolment: Arc<dyn ikigai_ports::Enrolment> = Arc::new(enrolment);
@@ -72,6 +73,7 @@ impl Node {
             authority: Arc::new(authority),
             enrolment: Some(enrolment.clone()),
             terminals: Some(running.terminals()),
+            editors: Some(editor),
         };
         let api = Api::with_front(running.whole(), options, front);
         let stop = CancellationToken::new();
@@ -80,7 +82,20 @@ impl Node {
             let (peer, own) = (Arc::new(running.peer().clone()), Arc::new(running.handle().clone()));
             tokio::spawn(ikigai_grpc::serve(l.reach.mesh.clone(), peer, own, stop.clone()))
         });
-        Ok(Self { home, running, enrolment, stop, server, listen, tls, radicle, links, peers, _lock: lock })
+        Ok(Self {
+            home,
+            running,
+            enrolment,
+            stop,
+            server,
+            listen,
+            shared,
+            tls,
+            radicle,
+            links,
+            peers,
+            _lock: lock,
+        })
     }
 
     /// What can be asked of it.
@@ -106,6 +121,11 @@ impl Node {
     /// The Unix socket of its API.
     pub fn socket(&self) -> PathBuf {
         self.home.socket()
+    }
+
+    /// The Unix socket of its API for the other Linux users of the machine.
+    pub fn shared_socket(&self) -> Option<&Path> {
+        self.shared.as_deref()
     }
 
     /// The addresses of its API; those that are not loopback are served over TLS.

@@ -6,11 +6,13 @@ use crate::home::Home;
 use ikigai_access::Policy;
 use ikigai_http::{Listener, Tls};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Addresses, the names it has there, its certificate, its policy.
 pub(crate) struct Web {
     pub(crate) listen: Vec<SocketAddr>,
     pub(crate) hosts: Vec<String>,
+    pub(crate) shared: Option<PathBuf>,
     pub(crate) policy: Policy,
     pub(crate) tls: Option<Tls>,
 }
@@ -21,7 +23,8 @@ impl Web {
         let policy = policy_of(&config.access, home)?;
         let listen = addresses(&config.http.listen)?;
         let tls = tls(&config.http, home, name, &listen)?;
-        Ok(Self { listen, hosts: config.http.hosts.clone(), policy, tls })
+        let HttpConfig { hosts, shared_socket, .. } = config.http.clone();
+        Ok(Self { listen, hosts, shared: shared_socket, policy, tls })
     }
 
     /// The port of this machine's own address; 0 when there is none.
@@ -32,6 +35,9 @@ impl Web {
     /// Begins to listen: over TLS wherever other machines can call.
     pub(crate) async fn listeners(&self, home: &Home) -> Result<Vec<Listener>, BuildError> {
         let mut listeners = vec![Listener::unix(&home.socket()).await?];
+        if let Some(path) = &self.shared {
+            listeners.push(Listener::shared(path).await?);
+        }
         for address in &self.listen {
             listeners.push(match &self.tls {
                 Some(tls) if !address.ip().is_loopback() => Listener::tls(*address, tls.clone()).await?,

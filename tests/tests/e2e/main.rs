@@ -16,6 +16,7 @@ mod manual;
 mod mesh;
 mod node;
 mod parts;
+mod people;
 mod project;
 mod terminal;
 mod why;

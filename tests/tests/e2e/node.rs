@@ -134,6 +134,17 @@ impl NodeProcess {
         Self { folder, config, port, child: None, user: None }
     }
 
+    /// With a line more under `[http]`.
+    pub fn with_http(mut self, line: &str) -> Self {
+        self.config = self.config.replace("[http]\n", &format!("[http]\n{line}\n"));
+        self
+    }
+
+    /// Its socket for every Linux user of the machine, when its configuration names this one.
+    pub fn shared(&self) -> PathBuf {
+        self.folder.path().join("run/shared.sock")
+    }
+
     pub fn home(&self) -> PathBuf {
         self.folder.path().join("home")
     }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// Name of the socket in the state folder.
 pub const SOCKET: &str = "ikigai.sock";
+/// Socket of a node that serves other Linux users of its machine, where they look for it.
+pub const SHARED: &str = "/run/ikigai/shared.sock";
 /// Name of the file with the token in the state folder.
 pub const TOKEN: &str = "token";
 /// Where loopback HTTP listens unless configured.
@@ -23,6 +25,14 @@ pub fn state_dir(home: Option<&Path>, root: bool, env: impl Fn(&str) -> Option<O
     // The XDG rule: what is not absolute counts as not set.
     let data = path("XDG_DATA_HOME").filter(|p| p.is_absolute());
     data.or_else(|| path("HOME").map(|h| h.join(".local/share"))).map(|d| d.join("ikigai"))
+}
+
+/// The socket to ask: the one in the folder `own`; when there is none, or the folder is somebody else's, the one that
+/// the machine's node has for everybody. Who named a folder means that one.
+pub fn socket(own: &Path, is_named: bool, shared: &Path) -> PathBuf {
+    let socket = own.join(SOCKET);
+    let is_there = |path: &Path| path.symlink_metadata().is_ok();
+    if !is_named && !is_there(&socket) && is_there(shared) { shared.to_owned() } else { socket }
 }
 
 #[cfg(test)]
@@ -47,5 +57,18 @@ mod tests {
             "/h/.local/share/ikigai"
         );
         assert_eq!(dir(None, false, &[("IKIGAI_HOME", "")]), None);
+    }
+
+    #[test]
+    fn whoever_has_no_node_asks_the_one_for_everybody() {
+        let dir = tempfile::tempdir().unwrap();
+        let (own, shared) = (dir.path().join("own"), dir.path().join("shared.sock"));
+        std::fs::create_dir(&own).unwrap();
+        assert_eq!(socket(&own, false, &shared), own.join(SOCKET), "nobody serves everybody");
+        std::fs::write(&shared, "").unwrap();
+        assert_eq!(socket(&own, false, &shared), shared);
+        assert_eq!(socket(&own, true, &shared), own.join(SOCKET), "a folder was named");
+        std::fs::write(own.join(SOCKET), "").unwrap();
+        assert_eq!(socket(&own, false, &shared), own.join(SOCKET), "a node of one's own");
     }
 }

@@ -121,7 +121,9 @@ impl Target {
             }
             io::ErrorKind::PermissionDenied => {
                 let text = format!("{self} belongs to another user");
-                Problem::new(Code::Unauthenticated, text, "run this as the user that runs the node")
+                let hint =
+                    "run this as the user that runs the node, or have that user set http.shared_socket";
+                Problem::new(Code::Unauthenticated, text, hint)
             }
             _ => {
                 Problem::new(Code::Unreachable, format!("cannot reach {self}: {error}"), "run: ikigai doctor")

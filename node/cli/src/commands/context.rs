@@ -143,7 +143,7 @@ impl Add {
 
 fn list(env: &Env, contexts: &Contexts) -> Outcome {
     let current = contexts.current(env.global.context.as_deref());
-    let local = env.socket().map(|s| s.display().to_string()).unwrap_or_default();
+    let local = env.reach().map(|s| s.display().to_string()).unwrap_or_default();
     let place =
         |p: &Place| p.socket.as_ref().map(|s| s.display().to_string()).or(p.url.clone()).unwrap_or_default();
     let others = contexts.contexts.iter().map(|(name, p)| (name.clone(), place(p)));

@@ -65,6 +65,9 @@ impl Up {
             let scheme = if address.ip().is_loopback() { "http" } else { "https" };
             env.out.say(&format!("the node {} listens on {scheme}://{address}", node.id().short()));
         }
+        if let Some(shared) = node.shared_socket() {
+            env.out.say(&format!("other users of this machine reach it at {}", shared.display()));
+        }
         if let Some(fingerprint) = node.fingerprint() {
             env.out.lines(&[format!("{FINGERPRINT}{fingerprint}")])?;
         }

@@ -4,7 +4,7 @@ use crate::env::Env;
 use crate::human::age;
 use crate::output::Show;
 use crate::run::Outcome;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use ikigai_types::Timestamp;
 use ikigai_wire::api::{UserChange, UserRequest, UserView};
 
@@ -48,7 +48,8 @@ impl Role {
 /// Adds a user
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  ikigai user add ana --role reviewer\n  ikigai user add ben --role viewer"
+    after_help = "A Linux user of this machine comes in over the socket that http.shared_socket names.\n\n\
+        Example:\n  ikigai user add ana --role reviewer\n  ikigai user add ben --role viewer --linux ben"
 )]
 pub(crate) struct Add {
     /// Lower-case letters, digits and .-_@
@@ -56,6 +57,16 @@ pub(crate) struct Add {
     /// What it may do
     #[arg(long, value_enum)]
     role: Role,
+    #[command(flatten)]
+    identity: Identity,
+}
+
+/// As whom else a user is known
+#[derive(Debug, Args)]
+struct Identity {
+    /// The Linux user of this machine it is; `uid:1234` for one without a name
+    #[arg(long, value_name = "NAME")]
+    linux: Option<String>,
 }
 
 /// Lists users
@@ -65,13 +76,18 @@ pub(crate) struct Ls {}
 
 /// Changes a user, at once and for what it holds already
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ikigai user set ana --role admin")]
+#[command(
+    group = ArgGroup::new("what").required(true).multiple(true).args(["role", "linux"]),
+    after_help = "With --linux '' it is no Linux user any more.\n\nExample:\n  ikigai user set ana --role admin\n  ikigai user set ana --linux ana\n  ikigai user set ana --linux ''"
+)]
 pub(crate) struct Set {
     /// Its name
     name: String,
     /// What it may do from now on
     #[arg(long, value_enum)]
-    role: Role,
+    role: Option<Role>,
+    #[command(flatten)]
+    identity: Identity,
 }
 
 /// Removes a user; its sessions and tokens end
@@ -96,15 +112,19 @@ impl User {
         let node = env.remote()?;
         match self {
             Self::Ls(Ls {}) => env.out.list(node.users().await?, env.now())?,
-            Self::Add(Add { name, role }) => {
-                let request = UserRequest { name, role: role.word(), ..UserRequest::default() };
+            Self::Add(Add { name, role, identity: Identity { linux } }) => {
+                let request = UserRequest { name, role: role.word(), linux, ..UserRequest::default() };
                 let user = node.add_user(&request).await?;
                 env.out
                     .one(&user, || vec![format!("{} is a user of this node: {}", user.name, user.role)])?;
-                env.out.say(&format!("hint: it comes in by: ikigai user link {}", user.name));
+                let way = match &user.linux {
+                    Some(linux) => format!("ikigai, as the Linux user {linux}"),
+                    None => format!("ikigai user link {}", user.name),
+                };
+                env.out.say(&format!("hint: it comes in by: {way}"));
             }
-            Self::Set(Set { name, role }) => {
-                let change = UserChange { role: Some(role.word()), ..UserChange::default() };
+            Self::Set(Set { name, role, identity: Identity { linux } }) => {
+                let change = UserChange { role: role.map(Role::word), linux, ..UserChange::default() };
                 let user = node.set_user(&name, &change).await?;
                 env.out.one(&user, || vec![format!("{} is {} from now on", user.name, user.role)])?;
             }
@@ -128,11 +148,14 @@ impl Show for UserView {
         self.name.clone()
     }
 
-    fn head(_wide: bool) -> Vec<&'static str> {
-        vec!["USER", "ROLE", "AGE"]
+    fn head(wide: bool) -> Vec<&'static str> {
+        let more = if wide { &["LINUX"][..] } else { &[] };
+        [&["USER", "ROLE", "AGE"], more].concat()
     }
 
-    fn row(&self, _wide: bool, now: Timestamp) -> Vec<String> {
-        vec![self.name.clone(), self.role.clone(), age(self.created_at, now)]
+    fn row(&self, wide: bool, now: Timestamp) -> Vec<String> {
+        let mut row = vec![self.name.clone(), self.role.clone(), age(self.created_at, now)];
+        row.extend(wide.then(|| self.linux.clone().unwrap_or_default()));
+        row
     }
 }

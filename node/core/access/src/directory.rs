@@ -2,7 +2,7 @@
 
 mod user;
 
-pub use user::{User, name};
+pub use user::{User, linux, name};
 
 use crate::{Hash, OWNER, Principal, Role, Via};
 use ikigai_types::Timestamp;
@@ -96,6 +96,9 @@ pub enum Wrong {
     /// A Linux user or an identity can be one user only.
     #[error("this identity is the user `{0}` already")]
     Identity(String),
+    /// A text that names no Linux user.
+    #[error("a Linux user is given by its name, or, when it has none, as `uid:` and its number")]
+    Linux,
     /// Nobody has this name.
     #[error("there is no user `{0}`")]
     Unknown(String),
@@ -279,15 +282,23 @@ impl Directory {
         Some((self.holder(pass, now)?, pass))
     }
 
-    /// Whether the pass called `id` still works.
-    pub fn works(&self, id: &str, now: Timestamp) -> bool {
-        self.passes.values().any(|p| p.id == id && self.holder(p, now).is_some())
+    /// What `who` is now, whose role may be another one than when it came. `None` when what it came with lets
+    /// nobody in any more.
+    pub fn current(&self, who: &Principal, now: Timestamp) -> Option<Principal> {
+        match (who, who.pass()) {
+            (_, Some(id)) => self.passes.values().find(|p| p.id == id).and_then(|p| self.holder(p, now)),
+            (Principal::User { name, via: Via::Linux(linux), .. }, _) => {
+                self.linux(linux).filter(|found| found.name() == name)
+            }
+            _ => Some(who.clone()),
+        }
     }
 
     /// Who the Linux user called `linux` is.
     pub fn linux(&self, linux: &str) -> Option<Principal> {
         let user = self.users.values().find(|u| u.linux.as_deref() == Some(linux))?;
-        Some(Principal::User { name: user.name.clone(), role: user.role, via: Via::Socket })
+        let via = Via::Linux(linux.to_owned());
+        Some(Principal::User { name: user.name.clone(), role: user.role, via })
     }
 
     /// The user that an identity provider calls `subject`.
@@ -339,6 +350,9 @@ impl Directory {
     }
 
     fn put(&mut self, user: User) -> Result<Change, Wrong> {
+        if user.linux.as_deref().is_some_and(|l| !linux(l)) {
+            return Err(Wrong::Linux);
+        }
         let same = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
         let other = self.users.values().find(|u| {
             u.name != user.name && (same(&u.linux, &user.linux) || same(&u.subject, &user.subject))

@@ -18,7 +18,7 @@ mod role;
 
 pub use access::{Access, Lives};
 pub use action::Action;
-pub use directory::{Change, Directory, Kind, Pass, Request, User, Wrong, name};
+pub use directory::{Change, Directory, Kind, Pass, Request, User, Wrong, linux, name};
 pub use hash::Hash;
 pub use policy::{DEFAULT, Decision, Policy, PolicyError, SCHEMA};
 pub use principal::{OWNER, Principal, Resource, Via};

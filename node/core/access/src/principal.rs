@@ -32,8 +32,10 @@ pub enum Principal {
 /// How a user came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Via {
-    /// Over a Unix socket: the kernel said who it is.
+    /// Over the node's own Unix socket: the kernel said who it is.
     Socket,
+    /// Over the Unix socket for everybody: the kernel said that it is the Linux user of this name.
+    Linux(String),
     /// With the token in the node's folder.
     Folder,
     /// With the token of this id.
@@ -47,6 +49,7 @@ impl Via {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Socket => "socket",
+            Self::Linux(_) => "linux",
             Self::Folder => "folder",
             Self::Token(_) => "token",
             Self::Session(_) => "session",
@@ -58,7 +61,7 @@ impl fmt::Display for Via {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Socket | Self::Folder => f.write_str(self.name()),
-            Self::Token(id) | Self::Session(id) => write!(f, "{} {id}", self.name()),
+            Self::Token(id) | Self::Session(id) | Self::Linux(id) => write!(f, "{} {id}", self.name()),
         }
     }
 }

@@ -148,7 +148,7 @@ impl Layers {
 }
 
 /// Keys that an environment variable may set.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 24] = [
     "access.policy",
     "node.name",
     "node.slots",
@@ -157,6 +157,7 @@ const KEYS: [&str; 23] = [
     "node.lease_secs",
     "node.backoff_ms",
     "http.listen",
+    "http.shared_socket",
     "store.backend",
     "executor.backend",
     "executor.socket",

@@ -9,12 +9,13 @@ use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
-use ikigai_ports::{Enrolment, NodeHandle, Terminals};
+use ikigai_ports::{EditorLinks, Enrolment, NodeHandle, Terminals};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// Body of an answer by a [`HostService`].
 pub type HostBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
@@ -51,11 +52,27 @@ pub struct Front {
     pub enrolment: Option<Arc<dyn Enrolment>>,
     /// The terminals of agents.
     pub terminals: Option<Arc<dyn Terminals>>,
+    /// The editors of agents.
+    pub editors: Option<Arc<dyn EditorLinks>>,
 }
 
 /// How a request came.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Came(pub(crate) Transport);
+
+/// What a connection itself says of who is on its other end.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    pub(crate) transport: Transport,
+    /// The Linux user of this machine, over the Unix socket for everybody. Over the node's own it is its owner.
+    pub(crate) linux: Option<Arc<str>>,
+}
+
+impl From<Transport> for Peer {
+    fn from(transport: Transport) -> Self {
+        Self { transport, linux: None }
+    }
+}
 
 /// The API of one node; clones share everything.
 #[derive(Debug, Clone)]
@@ -73,6 +90,8 @@ pub(crate) struct Shared {
     pub(crate) answered: Answered,
     /// Room for terminals.
     pub(crate) terminals: Arc<Semaphore>,
+    /// Writes that go on also when their caller hangs up.
+    pub(crate) writes: TaskTracker,
     /// Ends the streams; set when the server is told to stop.
     pub(crate) stop: CancellationToken,
     /// What addresses of its pages begin with.
@@ -102,6 +121,7 @@ impl Api {
             refusals: Refusals::default(),
             answered: Answered::default(),
             terminals: Arc::new(Semaphore::new(routes::TERMINALS)),
+            writes: TaskTracker::new(),
             stop: CancellationToken::new(),
             prefix: random_hex::<4>(),
             requests: AtomicU64::new(0),

@@ -77,14 +77,21 @@ impl Authority {
         self.policy.is_own()
     }
 
-    /// Until what `id` names works no more: it was taken back, its user is gone, or it is too old.
-    pub(crate) async fn ended(self: Arc<Self>, id: String) {
+    /// Until `who` may do `action` to `resource` no more: what it came with was taken back or is too old, it is no
+    /// user any more, or it has a role now that may not.
+    pub(crate) async fn ended(self: Arc<Self>, who: Principal, action: Action, resource: Resource) {
         /// How late a pass that got too old may be noticed.
-        const LOOK: std::time::Duration = std::time::Duration::from_secs(5);
+        const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
         let mut changed = self.changed.subscribe();
-        while self.directory().works(&id, now()) {
+        while self.may_still(&who, action, &resource) {
             let _ = tokio::time::timeout(LOOK, changed.changed()).await;
         }
+    }
+
+    /// Whether `who`, who was let in to do `action` to `resource`, still would be.
+    pub(crate) fn may_still(&self, who: &Principal, action: Action, resource: &Resource) -> bool {
+        let is = self.directory().current(who, now());
+        is.is_some_and(|is| is == *who || self.allows(&is, action, resource))
     }
 
     /// Makes a change and stores it before it is answered.

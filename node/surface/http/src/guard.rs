@@ -22,7 +22,7 @@ pub const MAX_HEAD: usize = 32 << 10;
 /// How a request came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
-    /// Over the Unix socket; the kernel said who it is.
+    /// Over a Unix socket; the kernel said who it is.
     Unix,
     /// Over loopback TCP, to this port.
     Tcp {
@@ -161,6 +161,14 @@ pub fn check(parts: &Parts, host: &str, transport: Transport, auth: &AuthOptions
 pub(crate) fn unknown(message: &str) -> Refusal {
     let hint = "send `Authorization: Bearer <token>`; who runs the node makes one with: ikigai token new --role viewer";
     refuse(Reason::Token, StatusCode::UNAUTHORIZED, Code::Unauthenticated, message, hint)
+}
+
+/// A Linux user of this machine who is no user of this node.
+pub(crate) fn stranger(linux: &str) -> Refusal {
+    let text = format!("the Linux user {linux} is no user of this node");
+    let hint =
+        format!("who runs the node lets it in with: ikigai user add <name> --role viewer --linux {linux}");
+    refuse(Reason::Token, StatusCode::UNAUTHORIZED, Code::Unauthenticated, text, &hint)
 }
 
 /// Whether a browser may be given a page: other sites may lead a person to one, and do nothing else with it.

@@ -18,6 +18,7 @@ pub mod tls;
 mod audit;
 mod frames;
 mod idempotency;
+mod linux;
 mod metrics;
 mod reply;
 mod routes;

@@ -1,4 +1,5 @@
-//! Where the API listens: a Unix socket for the same user, and loopback TCP for who has the token.
+//! Where the API listens: a Unix socket for the same user, perhaps one for every user of the machine, loopback TCP
+//! for who has a token, TLS for other machines.
 
 use crate::Tls;
 use std::io;
@@ -15,6 +16,8 @@ const MAX_SOCKET_PATH: usize = 107;
 pub enum Listener {
     /// Mode 0600; each peer's uid is asked of the kernel. The file is removed when this is dropped.
     Unix(UnixListener, SocketFile),
+    /// For every Linux user of this machine; who each is, is asked of the kernel.
+    Shared(UnixListener, SocketFile),
     /// Loopback only.
     Tcp(TcpListener, SocketAddr),
     /// For other machines, with the node's certificate.
@@ -37,6 +40,18 @@ pub enum ListenError {
     /// Something that is no socket has the name.
     #[error("{0} is there and is no socket")]
     NotASocket(PathBuf),
+    /// Whoever may write to a socket's folder can put another socket in its place.
+    #[error("anybody may write to {0}, and could put another socket there")]
+    OpenFolder(PathBuf),
+    /// The folder of the socket for everybody cannot be made or looked at.
+    #[error("the folder {folder} of the socket for other users cannot be used")]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
     /// The kernel takes no longer paths.
     #[error("the path of the socket is longer than {MAX_SOCKET_PATH} bytes: {0}")]
     TooLong(PathBuf),
@@ -60,6 +75,8 @@ impl ListenError {
             Self::NotLoopback(_) => "use 127.0.0.1 or [::1], or listen with a certificate: Listener::tls",
             Self::Running(_) => "run: ikigai down",
             Self::NotASocket(_) => "move the file away, or use another state folder with --home",
+            Self::OpenFolder(_) => "name a path in a folder of its own with http.shared_socket",
+            Self::Folder { .. } => "make it for the user of the node: sudo install -d -o <user> /run/ikigai",
             Self::TooLong(_) => "use a shorter state folder with --home",
             Self::System { .. } => "is another program using it? choose another with --listen",
         }
@@ -74,19 +91,28 @@ impl Listener {
     /// # Errors
     /// [`ListenError`], above all when a node is running there.
     pub async fn unix(path: &Path) -> Result<Self, ListenError> {
-        if path.as_os_str().len() > MAX_SOCKET_PATH - 10 {
-            return Err(ListenError::TooLong(path.to_owned()));
+        let (listener, file) = bind(path, 0o600).await?;
+        Ok(Self::Unix(listener, file))
+    }
+
+    /// Listens on `path` for every Linux user of this machine who can get into its folder, which is made when it is
+    /// not there.
+    ///
+    /// # Errors
+    /// [`ListenError`], also when anybody could put another socket in its place.
+    pub async fn shared(path: &Path) -> Result<Self, ListenError> {
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let unusable = |source| ListenError::Folder { folder: folder.to_owned(), source };
+        if !folder.exists() {
+            std::fs::create_dir_all(folder).map_err(unusable)?;
+            let all = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(folder, all).map_err(unusable)?;
         }
-        clear(path).await?;
-        let system = |source| ListenError::System { place: path.display().to_string(), source };
-        // Bound under another name and made private first, so that nobody ever meets an open socket.
-        let hidden = path.with_extension(format!("{}", std::process::id()));
-        let _ = std::fs::remove_file(&hidden);
-        let listener = UnixListener::bind(&hidden).map_err(system)?;
-        let hidden = SocketFile(hidden);
-        std::fs::set_permissions(&hidden.0, std::fs::Permissions::from_mode(0o600)).map_err(system)?;
-        std::fs::rename(&hidden.0, path).map_err(system)?;
-        Ok(Self::Unix(listener, SocketFile(path.to_owned())))
+        if std::fs::metadata(folder).map_err(unusable)?.permissions().mode() & 0o002 != 0 {
+            return Err(ListenError::OpenFolder(folder.to_owned()));
+        }
+        let (listener, file) = bind(path, 0o666).await?;
+        Ok(Self::Shared(listener, file))
     }
 
     /// Listens on `address`, which must be a loopback one.
@@ -117,7 +143,7 @@ impl Listener {
     /// What addresses of its pages begin with; `hosts` are names it is known by.
     pub(crate) fn page(&self, hosts: &[String]) -> Option<String> {
         match self {
-            Self::Unix(..) => None,
+            Self::Unix(..) | Self::Shared(..) => None,
             Self::Tcp(_, address) => Some(format!("http://{address}")),
             Self::Tls(_, address, _) if !address.ip().is_unspecified() => Some(format!("https://{address}")),
             Self::Tls(_, address, _) => {
@@ -130,11 +156,28 @@ impl Listener {
     /// Where it listens: a path, or `http://address`.
     pub fn place(&self) -> String {
         match self {
-            Self::Unix(_, file) => file.0.display().to_string(),
+            Self::Unix(_, file) | Self::Shared(_, file) => file.0.display().to_string(),
             Self::Tcp(_, address) => format!("http://{address}"),
             Self::Tls(_, address, _) => format!("https://{address}"),
         }
     }
+}
+
+/// A socket at `path`; one that nobody answers on any more is replaced.
+async fn bind(path: &Path, mode: u32) -> Result<(UnixListener, SocketFile), ListenError> {
+    if path.as_os_str().len() > MAX_SOCKET_PATH - 10 {
+        return Err(ListenError::TooLong(path.to_owned()));
+    }
+    clear(path).await?;
+    let system = |source| ListenError::System { place: path.display().to_string(), source };
+    // Bound under another name and given its mode first, so that nobody ever meets one that is more open.
+    let hidden = path.with_extension(format!("{}", std::process::id()));
+    let _ = std::fs::remove_file(&hidden);
+    let listener = UnixListener::bind(&hidden).map_err(system)?;
+    let hidden = SocketFile(hidden);
+    std::fs::set_permissions(&hidden.0, std::fs::Permissions::from_mode(mode)).map_err(system)?;
+    std::fs::rename(&hidden.0, path).map_err(system)?;
+    Ok((listener, SocketFile(path.to_owned())))
 }
 
 impl Drop for SocketFile {
@@ -179,6 +222,20 @@ mod tests {
             Listener::unix(&dir.path().join("x".repeat(100))).await,
             Err(ListenError::TooLong(_))
         ));
+    }
+
+    #[tokio::test]
+    async fn the_socket_for_everybody_is_where_nobody_can_put_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run/shared.sock");
+        let listener = Listener::shared(&path).await.unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o666);
+        assert_eq!(std::fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o022, 0);
+        assert!(matches!(Listener::shared(&path).await, Err(ListenError::Running(_))));
+        drop(listener);
+        let open = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(path.parent().unwrap(), open).unwrap();
+        assert!(matches!(Listener::shared(&path).await, Err(ListenError::OpenFolder(_))));
     }
 
     #[tokio::test]

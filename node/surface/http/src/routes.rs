@@ -108,7 +108,7 @@ fn orchestrator() -> Vec<Route> {
             [Operation::get("pods", "Agents that run").may(Action::Read).list::<PodView>("PodList")],
         ),
         route("/schedule", post(seed::schedule), [schedule]),
-        route("/evict", post(seed::evict), [evict]),
+        route(seed::EVICT, post(seed::evict), [evict]),
     ]
 }
 

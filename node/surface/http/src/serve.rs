@@ -1,10 +1,10 @@
 //! Connections: who is on the other end, which host is asked, and what is refused before a handler.
 
-use crate::api::Came;
+use crate::api::{Came, Peer};
 use crate::authority::now;
 use crate::guard::{self, MAX_BODY, MAX_HEAD, MAX_HEADERS, Refusal, Transport};
 use crate::reply::{REQUEST_ID, finish};
-use crate::{Api, HostBody, Listener, Tls, routes, site};
+use crate::{Api, HostBody, Listener, Tls, linux, routes, site};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::Request;
@@ -49,7 +49,9 @@ impl Api {
         futures::future::join_all(loops).await;
         self.shared.stop.cancel();
         connections.close();
-        if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
+        self.shared.writes.close();
+        let ended = async { tokio::join!(connections.wait(), self.shared.writes.wait()) };
+        if tokio::time::timeout(GRACE, ended).await.is_err() {
             tracing::warn!(left = connections.len(), "connections did not end in time");
         }
     }
@@ -85,16 +87,26 @@ async fn accept_one(
         Listener::Unix(socket, _) => {
             let (stream, _) = socket.accept().await?;
             if is_same_user(&stream) {
-                connections.spawn(connection(api.clone(), stream, Transport::Unix, stop.clone(), place));
+                connections.spawn(connection(
+                    api.clone(),
+                    stream,
+                    Transport::Unix.into(),
+                    stop.clone(),
+                    place,
+                ));
             } else {
                 tracing::warn!("a connection of another user was refused");
             }
+        }
+        Listener::Shared(socket, _) => {
+            let (stream, _) = socket.accept().await?;
+            connections.spawn(shared(api.clone(), stream, stop.clone(), place));
         }
         Listener::Tcp(socket, bound) => {
             let (stream, _) = socket.accept().await?;
             let transport = Transport::Tcp { port: bound.port() };
             let _ = stream.set_nodelay(true);
-            connections.spawn(connection(api.clone(), stream, transport, stop.clone(), place));
+            connections.spawn(connection(api.clone(), stream, transport.into(), stop.clone(), place));
         }
         Listener::Tls(socket, _, tls) => {
             let (stream, _) = socket.accept().await?;
@@ -115,7 +127,7 @@ async fn secured(
 ) {
     let Ok(at) = stream.local_addr() else { return };
     match tokio::time::timeout(HEAD_TIMEOUT, tls.acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => connection(api, stream, Transport::Tls { at }, stop, place).await,
+        Ok(Ok(stream)) => connection(api, stream, Transport::Tls { at }.into(), stop, place).await,
         Ok(Err(error)) => tracing::debug!(%error, "no handshake"),
         Err(_) => tracing::debug!("a handshake did not come in time"),
     }
@@ -127,18 +139,23 @@ fn is_same_user(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
 }
 
-async fn connection<S>(
-    api: Api,
-    stream: S,
-    transport: Transport,
-    stop: CancellationToken,
-    place: OwnedSemaphorePermit,
-) where
+/// A connection of any Linux user of this machine. The node's own user and root are its owner here too.
+async fn shared(api: Api, stream: UnixStream, stop: CancellationToken, place: OwnedSemaphorePermit) {
+    let Ok(peer) = stream.peer_cred() else { return };
+    let linux = match is_same_user(&stream) {
+        true => None,
+        false => Some(linux::name(peer.uid()).await.into()),
+    };
+    connection(api, stream, Peer { transport: Transport::Unix, linux }, stop, place).await;
+}
+
+async fn connection<S>(api: Api, stream: S, peer: Peer, stop: CancellationToken, place: OwnedSemaphorePermit)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request| {
-        let api = api.clone();
-        async move { Ok::<_, Infallible>(api.dispatch(request, transport).await) }
+        let (api, peer) = (api.clone(), peer.clone());
+        async move { Ok::<_, Infallible>(api.dispatch(request, peer).await) }
     });
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
@@ -159,13 +176,14 @@ async fn connection<S>(
 }
 
 impl Api {
-    async fn dispatch(&self, request: Request<Incoming>, transport: Transport) -> Response<HostBody> {
+    async fn dispatch(&self, request: Request<Incoming>, peer: Peer) -> Response<HostBody> {
+        let transport = peer.transport;
         let id = self.shared.next_request();
         let (mut parts, body) = request.into_parts();
         guard::terminal::take_key(&mut parts);
         let host = match guard::host(&parts, transport) {
             Ok(host) => host,
-            Err(refusal) => return self.refuse(refusal, &parts, &id),
+            Err(refusal) => return self.refuse(refusal, &parts, &peer, &id),
         };
         if let (Transport::Tcp { .. }, Some(service)) = (transport, &self.shared.options.fallback)
             && !guard::is_own_name(&host, transport, &self.shared.options.auth)
@@ -178,11 +196,12 @@ impl Api {
             self.shared.front.site.as_deref().filter(|_| guard::is_own_name(&host, transport, auth))
             && let Some(answer) = site::answer(site, &parts)
         {
-            return answer.map_or_else(|r| self.refuse(r, &parts, &id), |page| boxed(finish_page(page, &id)));
+            return answer
+                .map_or_else(|r| self.refuse(r, &parts, &peer, &id), |page| boxed(finish_page(page, &id)));
         }
-        let who = match self.who(&parts, &host, transport) {
+        let who = match self.who(&parts, &host, &peer) {
             Ok(who) => who,
-            Err(refusal) => return self.refuse(refusal, &parts, &id),
+            Err(refusal) => return self.refuse(refusal, &parts, &peer, &id),
         };
         let mut request = Request::from_parts(parts, Body::new(Limited::new(body, MAX_BODY)));
         request.headers_mut().remove(REQUEST_ID);
@@ -197,10 +216,10 @@ impl Api {
     }
 
     /// Who a request is of that may reach a handler. What the policy lets them do, each route asks.
-    fn who(&self, parts: &Parts, host: &str, transport: Transport) -> Result<Principal, Refusal> {
+    fn who(&self, parts: &Parts, host: &str, peer: &Peer) -> Result<Principal, Refusal> {
         let auth = &self.shared.options.auth;
-        guard::check(parts, host, transport, auth)?;
-        let who = self.shared.front.authority.who(&parts.headers, transport, auth)?;
+        guard::check(parts, host, peer.transport, auth)?;
+        let who = self.shared.front.authority.who(&parts.headers, peer, auth)?;
         if who == Principal::Nobody && !routes::is_open(&parts.method, parts.uri.path()) {
             return Err(guard::unknown("a token is needed"));
         }
@@ -208,12 +227,12 @@ impl Api {
         Ok(who)
     }
 
-    fn refuse(&self, refusal: Refusal, parts: &Parts, id: &str) -> Response<HostBody> {
+    fn refuse(&self, refusal: Refusal, parts: &Parts, peer: &Peer, id: &str) -> Response<HostBody> {
         self.shared.refused(refusal.reason);
         let deed = Deed {
             at: now(),
             who: Principal::Nobody.name().to_owned(),
-            via: "-".to_owned(),
+            via: peer.linux.as_ref().map_or_else(|| "-".to_owned(), |name| format!("linux {name}")),
             action: "-".to_owned(),
             what: format!("{} {}: {}", parts.method, parts.uri.path(), refusal.reason.name()),
             result: "refused".to_owned(),

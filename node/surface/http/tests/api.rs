@@ -8,6 +8,8 @@ mod served;
 mod access;
 #[path = "api/calls.rs"]
 mod calls;
+#[path = "api/ended.rs"]
+mod ended;
 #[path = "api/front.rs"]
 mod front;
 #[path = "api/hosts.rs"]

@@ -37,7 +37,8 @@ fn a_token_is_good_for_its_kind_and_its_time() {
     assert_eq!(role(&d, Kind::Session, "s", T0), None);
     assert_eq!(role(&d, Kind::Token, "S", T0), None);
     assert_eq!(role(&d, Kind::Token, "s", T0.after(DAY)), None);
-    assert!(d.works(&pass.id, T0) && !d.works(&pass.id, T0.after(DAY)));
+    let (who, _) = d.admit(Kind::Token, "s", T0).unwrap();
+    assert_eq!((d.current(&who, T0), d.current(&who, T0.after(DAY))), (Some(who.clone()), None));
     assert_eq!(d.forget_old(T0.after(DAY)).len(), 1);
     assert!(format!("{d:?}{pass:?}").contains("[redacted]") || !format!("{d:?}").contains("\"s\""));
 }
@@ -137,4 +138,33 @@ fn what_was_stored_is_taken_back_as_it_was() {
     users.into_iter().chain(changes).for_each(|c| again.restore(c));
     assert_eq!(role(&again, Kind::Token, "s", T0), Some(Role::Viewer));
     assert_eq!(again.users().count(), 2);
+}
+
+#[test]
+fn a_linux_user_is_who_names_it_and_what_that_is_now() {
+    let mut d = team();
+    assert_eq!(d.linux("eve"), None);
+    let ana = d.linux("ana-linux").unwrap();
+    let came = |role| Principal::User { name: "ana".into(), role, via: Via::Linux("ana-linux".into()) };
+    assert_eq!((&ana, ana.pass()), (&came(Role::Reviewer), None));
+    d.set(user("ana", Role::Viewer)).unwrap();
+    assert_eq!(d.current(&ana, T0), Some(came(Role::Viewer)));
+    d.set(User { linux: None, ..user("ana", Role::Admin) }).unwrap();
+    assert_eq!(d.current(&ana, T0), None, "she comes as this Linux user no more");
+    d.add(User { linux: Some("ana-linux".into()), ..user("eve", Role::Admin) }).unwrap();
+    assert_eq!(d.current(&ana, T0), None, "the Linux user is somebody else now");
+    let owner = Principal::owner(Via::Socket);
+    assert_eq!(d.current(&owner, T0), Some(owner));
+}
+
+#[test]
+fn whom_the_kernel_cannot_tell_apart_is_nobody() {
+    let mut d = team();
+    for good in ["ana", "corp\\ana", "ana@corp.example", "uid:0", "uid:4242"] {
+        assert!(d.set(User { linux: Some(good.into()), ..user("ana", Role::Viewer) }).is_ok(), "{good}");
+    }
+    for bad in ["", "a b", "a:b", "uid:", "uid:65534", "uid:042", "uid:-1", "nobody:65534", "a\n"] {
+        let wrong = d.set(User { linux: Some(bad.into()), ..user("ana", Role::Viewer) });
+        assert_eq!(wrong, Err(Wrong::Linux), "{bad}");
+    }
 }

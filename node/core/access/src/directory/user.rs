@@ -11,7 +11,7 @@ pub struct User {
     pub name: String,
     /// What it may do.
     pub role: Role,
-    /// The Linux user it is over the Unix socket.
+    /// The Linux user it is over the Unix socket for everybody.
     #[serde(default)]
     pub linux: Option<String>,
     /// What an identity provider calls it.
@@ -25,4 +25,13 @@ pub struct User {
 pub fn name(text: &str) -> bool {
     let sound = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_@".contains(c);
     text.len() <= 40 && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(sound)
+}
+
+/// Whether `text` can name a Linux user. One without a name is `uid:` and its number; no name has a colon. 65534 is
+/// what the kernel says of everybody it cannot tell apart, so it is nobody.
+pub fn linux(text: &str) -> bool {
+    let is_name =
+        |t: &str| !t.is_empty() && !t.chars().any(|c| c == ':' || c.is_whitespace() || c.is_control());
+    let is_number = |n: &str| n.parse::<u32>().is_ok_and(|uid| uid != 65_534 && uid.to_string() == n);
+    text.len() <= 256 && text.strip_prefix("uid:").map_or_else(|| is_name(text), is_number)
 }

@@ -2,6 +2,7 @@
 
 use super::{Authority, now};
 use crate::AuthOptions;
+use crate::api::Peer;
 use crate::guard::{self, Refusal, Transport, one};
 use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName};
 use ikigai_access::{Kind, Principal, Via};
@@ -11,19 +12,22 @@ pub(crate) const KEY: HeaderName = HeaderName::from_static("x-ikigai-key");
 
 impl Authority {
     /// Who a request is of. Who sends a token means it: a wrong one is refused, session or not. Without any of
-    /// them it is nobody's, over the Unix socket its owner's.
+    /// them it is nobody's; over a Unix socket, of the user whom the kernel named.
     pub(crate) fn who(
         &self,
         headers: &HeaderMap,
-        transport: Transport,
+        peer: &Peer,
         auth: &AuthOptions,
     ) -> Result<Principal, Refusal> {
         if headers.contains_key(AUTHORIZATION) {
             return self.bearer(headers, auth);
         }
-        match transport {
-            Transport::Unix => Ok(Principal::owner(Via::Socket)),
-            Transport::Tcp { .. } | Transport::Tls { .. } => {
+        match (peer.transport, peer.linux.as_deref()) {
+            (Transport::Unix, None) => Ok(Principal::owner(Via::Socket)),
+            (Transport::Unix, Some(linux)) => {
+                self.directory().linux(linux).ok_or_else(|| guard::stranger(linux))
+            }
+            (transport @ (Transport::Tcp { .. } | Transport::Tls { .. }), _) => {
                 Ok(self.session(headers, transport.port()).unwrap_or(Principal::Nobody))
             }
         }

@@ -19,7 +19,7 @@ fn verdict(transport: Transport, uri: &str, headers: &[(&str, &str)]) -> Result<
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let host = host(&parts, transport).map_err(|r| r.reason)?;
     check(&parts, &host, transport, &auth()).map_err(|r| r.reason)?;
-    match Authority::default().who(&parts.headers, transport, &auth()).map_err(|r| r.reason)? {
+    match Authority::default().who(&parts.headers, &transport.into(), &auth()).map_err(|r| r.reason)? {
         Principal::Nobody => Err(Reason::Token),
         _ => check_body(&parts.headers).map_err(|r| r.reason),
     }

@@ -1,8 +1,10 @@
 //! What can be done to one task.
 
 use super::App;
+use super::allow::Grant;
 use super::extract::{Names, key, parse, read};
 use crate::reply::{Failure, Reply, document, json, json_response};
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use http::{HeaderMap, StatusCode};
@@ -30,9 +32,17 @@ pub(super) async fn act(
     Ok(json_response(StatusCode::OK, app.answered.once(key, &body, run).await?))
 }
 
-pub(super) async fn open(State(app): App, Names(id): Names<String>) -> Reply {
+pub(super) async fn open(
+    State(app): App,
+    Names(id): Names<String>,
+    Extension(grant): Extension<Grant>,
+) -> Reply {
     let task: TaskId = app.handle.task(&id).await?.id;
-    document("EditorLink", app.handle.open(&task).await?)
+    let view = app.handle.open(&task).await?;
+    if let Some(links) = &app.front.editors {
+        links.tie(&view.url, grant.holder(&app));
+    }
+    document("EditorLink", view)
 }
 
 /// What a command does, for the policy.

@@ -1,6 +1,7 @@
 //! Before a handler: what its operation does, and whether the policy lets the caller do that.
 
-use super::Route;
+use super::{Route, seed};
+use crate::Authority;
 use crate::api::Shared;
 use crate::authority::now;
 use crate::reply::{Failure, Note};
@@ -8,11 +9,12 @@ use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use http::{Method, StatusCode};
 use ikigai_access::audit::Deed;
 use ikigai_access::{Action, Principal, Resource, Role};
+use ikigai_ports::Holder;
 use ikigai_wire::api::{Code, Problem};
 use std::sync::{Arc, LazyLock};
 
@@ -26,6 +28,8 @@ pub(super) struct Rule {
     action: Option<Action>,
     /// It names a task in its path.
     of_task: bool,
+    /// It names one in its body.
+    of_body: bool,
 }
 
 /// What stands before one route.
@@ -38,6 +42,7 @@ pub(super) fn rules(route: &Route) -> Rules {
         command: o.command().map(ToOwned::to_owned),
         action: o.action(),
         of_task,
+        of_body: route.path == seed::EVICT,
     };
     route.operations.iter().map(rule).collect()
 }
@@ -57,7 +62,7 @@ pub(crate) fn is_open(method: &Method, path: &str) -> bool {
 pub(super) async fn allow(
     State((app, rules)): State<(Arc<Shared>, Rules)>,
     params: Result<RawPathParams, RawPathParamsRejection>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, Failure> {
     let unreadable =
@@ -72,16 +77,91 @@ pub(super) async fn allow(
         return Err(Problem::plain(Code::Denied, "nobody may do this: it declares no action").into());
     };
     let asked = Asked::of(&who, action, &request);
-    let resource = resource(&app, rule, &who, param("id")).await;
+    // Nobody knows which task an unknown name means: it stays untouched, whatever the policy says of the node.
+    let (resource, unknown) = match resource(&app, rule, &who, param("id"), &mut request).await {
+        Ok(resource) => (resource, None),
+        Err(problem) => (Resource::Node, Some(problem)),
+    };
     if !app.front.authority.allows(&who, action, &resource) {
         asked.denied(&app, &who).await;
         return Err(denied(&app, &who, action, &resource));
     }
-    let response = next.run(request).await;
-    if let Some(deed) = asked.answered(&response) {
-        note(&app, deed).await;
+    if let Some(problem) = unknown {
+        let response = problem.into_response();
+        if !asked.reads {
+            note(&app, asked.answered(&response)).await;
+        }
+        return Ok(response);
     }
-    Ok(bounded(&app, &who, response))
+    let grant = Grant { who, action, resource };
+    Ok(grant.clone().bound(&app, handle(&app, asked, grant, request, next).await))
+}
+
+/// Lets a handler answer, and notes what came of it. A write goes on to its entry when its caller hangs up: what was
+/// done is in the log, whoever waits for the answer.
+async fn handle(app: &Arc<Shared>, asked: Asked, grant: Grant, mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(grant);
+    if asked.reads {
+        return next.run(request).await;
+    }
+    let (shared, broke) = (app.clone(), asked.deed.clone());
+    let written = app.writes.spawn(async move {
+        let response = next.run(request).await;
+        note(&shared, asked.answered(&response)).await;
+        response
+    });
+    match written.await {
+        Ok(response) => response,
+        Err(_) => {
+            note(app, Deed { result: "failed".to_owned(), ..broke }).await;
+            Failure::from(Problem::new(Code::Failed, "the request broke off", "look at the node's log"))
+                .into_response()
+        }
+    }
+}
+
+/// What a request was let through as. An answer that goes on is good for as long as this is.
+#[derive(Debug, Clone)]
+pub(super) struct Grant {
+    who: Principal,
+    action: Action,
+    resource: Resource,
+}
+
+impl Grant {
+    /// Until the caller may do this no more.
+    pub(super) async fn ended(self, app: &Shared) {
+        app.front.authority.clone().ended(self.who, self.action, self.resource).await;
+    }
+
+    /// What goes on elsewhere, and asks whether it may.
+    pub(super) fn holder(self, app: &Shared) -> Arc<dyn Holder> {
+        Arc::new(Held { authority: app.front.authority.clone(), grant: self })
+    }
+
+    /// An answer that goes on ends then.
+    fn bound(self, app: &Arc<Shared>, response: Response) -> Response {
+        let kind = response.headers().get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+        if !matches!(kind, Some("text/event-stream" | "application/x-ndjson")) {
+            return response;
+        }
+        let app = app.clone();
+        let ended = async move { self.ended(&app).await };
+        response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(ended))))
+    }
+}
+
+/// Who was given what goes on elsewhere.
+#[derive(Debug)]
+struct Held {
+    authority: Arc<Authority>,
+    grant: Grant,
+}
+
+impl Holder for Held {
+    fn may(&self) -> bool {
+        self.authority.may_still(&self.grant.who, self.grant.action, &self.grant.resource)
+    }
 }
 
 /// What the audit log says of a request.
@@ -115,16 +195,13 @@ impl Asked {
     }
 
     /// What is to be noted of what came of it.
-    fn answered(self, response: &Response) -> Option<Deed> {
-        if self.reads {
-            return None;
-        }
+    fn answered(self, response: &Response) -> Deed {
         let status = response.status();
         let is_done = status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS;
         let result = if is_done { "done" } else { "failed" };
         let more = response.extensions().get::<Note>().map(|n| format!(": {}", n.0));
         let what = format!("{}{}", self.deed.what, more.unwrap_or_default());
-        Some(Deed { what, result: result.to_owned(), ..self.deed })
+        Deed { what, result: result.to_owned(), ..self.deed }
     }
 }
 
@@ -150,16 +227,24 @@ fn find<'a>(rules: &'a [Rule], method: &Method, command: Option<&str>) -> Option
 }
 
 /// What a request is about. A task has many names and a policy knows it by its whole id, which is looked up when
-/// the policy may tell tasks apart.
-async fn resource(app: &Shared, rule: &Rule, who: &Principal, id: Option<String>) -> Resource {
-    match (rule.action, who, id) {
+/// the policy may tell tasks apart. An error when it cannot be.
+async fn resource(
+    app: &Shared,
+    rule: &Rule,
+    who: &Principal,
+    id: Option<String>,
+    request: &mut Request,
+) -> Result<Resource, Failure> {
+    let apart = app.front.authority.tells_tasks_apart();
+    Ok(match (rule.action, who, id) {
         (Some(Action::ReadShared), Principal::Share { task, .. }, _) => Resource::Task(task.clone()),
-        (_, _, Some(id)) if rule.of_task && app.front.authority.tells_tasks_apart() => {
-            Resource::Task(app.handle.task(&id).await.map_or(id, |t| t.id.to_string()))
+        _ if rule.of_body && apart => Resource::Task(seed::evicted(app, request).await?.to_string()),
+        (_, _, Some(id)) if rule.of_task && apart => {
+            Resource::Task(app.handle.task(&id).await?.id.to_string())
         }
         (_, _, Some(id)) if rule.of_task => Resource::Task(id),
         _ => Resource::Node,
-    }
+    })
 }
 
 fn denied(app: &Shared, who: &Principal, action: Action, resource: &Resource) -> Failure {
@@ -185,15 +270,4 @@ fn denied(app: &Shared, who: &Principal, action: Action, resource: &Resource) ->
             Problem::new(Code::Unauthenticated, "nobody in particular may do this", "run: ikigai open").into()
         }
     }
-}
-
-/// An answer that goes on ends when what its caller showed is taken back.
-fn bounded(app: &Shared, who: &Principal, response: Response) -> Response {
-    let Some(id) = who.pass() else { return response };
-    let kind = response.headers().get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
-    if !matches!(kind, Some("text/event-stream" | "application/x-ndjson")) {
-        return response;
-    }
-    let ended = app.front.authority.clone().ended(id.to_owned());
-    response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(ended))))
 }

@@ -3,14 +3,18 @@
 use super::App;
 use super::extract::{key, parse, read};
 use super::nodes::own;
+use crate::api::Shared;
 use crate::reply::{Failure, Reply, document};
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use http::HeaderMap;
 use ikigai_types::TaskId;
 use ikigai_wire::api::{
     AttemptView, CapacityView, Command, EvictRequest, Filter, HealthView, List, PodView, TaskView,
 };
+
+/// The path of [`evict`], which names a task in its body.
+pub(super) const EVICT: &str = "/evict";
 
 pub(super) async fn health(State(app): App) -> Reply {
     let own = own(&app).await?;
@@ -73,11 +77,7 @@ pub(super) async fn schedule(app: App, headers: HeaderMap, body: Body) -> Reply 
 pub(super) async fn evict(State(app): App, headers: HeaderMap, body: Body) -> Reply {
     let body = read(body).await?;
     let request: EvictRequest = parse(&body)?;
-    let task = match (&request.task, &request.agent) {
-        (Some(task), None) => app.handle.task(task).await?.id,
-        (None, Some(agent)) => task_of(&app, agent).await?,
-        _ => return Err(Failure::usage("name a task or an agent, one of them", "see GET /openapi.json")),
-    };
+    let task = meant(&app, &request).await?;
     let key = key(&headers)?.map(|key| format!("{task} evict {key}"));
     let run = async {
         let view = app.handle.command(&task, Command::Evict { grace: request.grace }).await?;
@@ -87,7 +87,22 @@ pub(super) async fn evict(State(app): App, headers: HeaderMap, body: Body) -> Re
     Ok(crate::reply::json_response(http::StatusCode::OK, bytes))
 }
 
-async fn task_of(app: &crate::api::Shared, agent: &str) -> Result<TaskId, Failure> {
+/// The task that a request to [`evict`] is about. Its body is read for that, and is there as before.
+pub(super) async fn evicted(app: &Shared, request: &mut Request) -> Result<TaskId, Failure> {
+    let body = read(std::mem::take(request.body_mut())).await?;
+    *request.body_mut() = Body::from(body.clone());
+    meant(app, &parse(&body)?).await
+}
+
+async fn meant(app: &Shared, request: &EvictRequest) -> Result<TaskId, Failure> {
+    match (&request.task, &request.agent) {
+        (Some(task), None) => Ok(app.handle.task(task).await?.id),
+        (None, Some(agent)) => task_of(app, agent).await,
+        _ => Err(Failure::usage("name a task or an agent, one of them", "see GET /openapi.json")),
+    }
+}
+
+async fn task_of(app: &Shared, agent: &str) -> Result<TaskId, Failure> {
     let tasks = app.handle.snapshot(Filter::default()).await?.tasks;
     let found = tasks.into_iter().find(|t| running(t).any(|p| p.agent == agent));
     found.map(|t| t.id).ok_or_else(|| Failure::not_found("no such agent runs here", "see GET /pods"))

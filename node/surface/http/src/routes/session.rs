@@ -115,6 +115,7 @@ pub(super) fn not_made(error: NotMade) -> Failure {
 pub(super) fn refused(wrong: Wrong) -> Failure {
     let (code, hint) = match &wrong {
         Wrong::Name => (Code::Usage, "choose another name"),
+        Wrong::Linux => (Code::Usage, "`id -un` prints the name of who runs it"),
         Wrong::Life => (Code::Usage, "say how long with --for, such as 7d"),
         Wrong::Taken(_) | Wrong::Identity(_) => (Code::Conflict, "run: ikigai user ls"),
         Wrong::Unknown(_) => (Code::NotFound, "run: ikigai user ls"),
