@@ -18,7 +18,7 @@ NODES ?= 1
 with_env := set -a; . $(CACHE)/env; set +a; export IKIGAI_BIN=$(BIN);
 # On a machine that setup has prepared, a test that finds no Docker, Radicle or browser has failed, not skipped.
 required := IKIGAI_REQUIRE_DOCKER=1 IKIGAI_REQUIRE_RADICLE=1 IKIGAI_REQUIRE_SPECKIT=1 IKIGAI_REQUIRE_BROWSER=1 \
-	IKIGAI_REQUIRE_SANDBOX=1 $(if $(filter 0,$(shell id -u)),IKIGAI_REQUIRE_ROOT=1)
+	IKIGAI_REQUIRE_SANDBOX=1 IKIGAI_REQUIRE_POSTGRES=1 $(if $(filter 0,$(shell id -u)),IKIGAI_REQUIRE_ROOT=1)
 # B3 and B4 need nothing of the machine. What they compare to is compiled for them alone.
 b = $(shell tr A-Z a-z <<<"$(B)")
 simulated = $(filter b3 b4,$(b))
@@ -40,7 +40,7 @@ check: fmt clippy shell test doc deny ## What CI runs: format, lints, tests, doc
 setup: ## Docker engine, images, Radicle programs, Spec-Kit (about 11 min the first time, 1 s after)
 	@dockerfiles/setup/all.sh
 
-setup-tests: ## The same and a browser, for tests
+setup-tests: ## The same, a browser and PostgreSQL, for tests
 	@dockerfiles/setup/all.sh --tests
 
 build: ## The program `ikigai` (about 5 min the first time)

@@ -1,10 +1,11 @@
 //! Which backend stands behind each port: the only place that names one.
 
-use crate::config::{Config, ModelConfig};
+use crate::config::{ArbiterConfig, Config, ModelConfig};
 use crate::home::Home;
 use crate::secrets::{ReferencedSecrets, is_there};
 use ikigai_docker::{DockerExecutor, DockerOptions};
-use ikigai_ports::{Executor, Forge, Logs, Model, PortError, PortResult, Store};
+use ikigai_ports::{Arbiter, Executor, Forge, Logs, Model, PortError, PortResult, Store};
+use ikigai_postgres::{PostgresArbiter, PostgresOptions};
 use ikigai_process::{ProcessExecutor, ProcessOptions};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -35,6 +36,15 @@ pub(crate) fn store(config: &Config, home: &Home) -> PortResult<Arc<dyn Store>> 
 
 pub(crate) fn logs(home: &Home) -> PortResult<Arc<dyn Logs>> {
     Ok(Arc::new(ikigai_embedded::SegmentLogs::open(home.logs())?))
+}
+
+/// The arbiter that is configured, if one is. It need not answer now.
+pub(crate) fn arbiter(config: &Config) -> PortResult<Option<Arc<dyn Arbiter>>> {
+    let ArbiterConfig { postgres, password, authority } = config.arbiter.clone();
+    let Some(address) = postgres else { return Ok(None) };
+    let secrets = |name| (name, Arc::new(ReferencedSecrets) as _);
+    let options = PostgresOptions { address, password: password.map(secrets), authority };
+    Ok(Some(Arc::new(PostgresArbiter::new(options)?)))
 }
 
 /// The executor that is configured. `auto` takes Docker, and says what to do when it does not answer: a

@@ -100,6 +100,7 @@ impl BuildError {
             Self::Backend { what: "forge", .. } => {
                 "run: make setup; or keep patches in a bare git repository with IKIGAI_FORGE_BACKEND=git".to_owned()
             }
+            Self::Backend { what: "arbiter", .. } => "correct [arbiter] in ikigai.toml and start again".to_owned(),
             Self::Backend { .. } | Self::Start(_) => "run: ikigai doctor".to_owned(),
             Self::Listen(error) => error.hint().to_owned(),
             Self::Tls(_) => {
@@ -212,6 +213,7 @@ impl NodeBuilder {
             signer: Arc::new(KeySigner::from_seed(seed)),
             keys: Arc::new(AttemptKeys::new(&seed)),
             reach: links.as_ref().map(|l| l.reach.clone()),
+            arbiter: backends::arbiter(&config).map_err(wrap("arbiter"))?,
         };
         let options = options(&config, &home, name, providers, &parts)?;
         let enrolment = Enrolment::open(mesh::enrolment(&parts, &options.name, fixed)).await;

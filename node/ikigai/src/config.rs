@@ -48,6 +48,8 @@ pub struct Config {
     pub access: AccessConfig,
     /// Links to other nodes.
     pub mesh: MeshConfig,
+    /// Who decides between nodes that cannot ask each other.
+    pub arbiter: ArbiterConfig,
     /// Durable storage.
     pub store: StoreConfig,
     /// What runs workloads.
@@ -121,6 +123,18 @@ pub struct MeshConfig {
     pub relay: bool,
     /// Nodes that are enrolled by this file alone, as `<node id>@<multiaddress>`.
     pub peers: Vec<String>,
+}
+
+/// `[arbiter]`: the same on every node of a mesh; none when it is absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ArbiterConfig {
+    /// A PostgreSQL database, such as `postgres://ikigai@db.lan/ikigai` or `host=/run/postgresql dbname=ikigai`.
+    pub postgres: Option<String>,
+    /// Where its password is: `env:PGPASSWORD` or `file:/path`. Never the password itself.
+    pub password: Option<String>,
+    /// Certificate that the server's own is signed by; needed unless it is on this machine.
+    pub authority: Option<PathBuf>,
 }
 
 /// `[store]`.

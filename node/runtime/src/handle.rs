@@ -3,6 +3,7 @@
 mod adopt;
 mod streams;
 
+use crate::claims::Claims;
 use crate::copies::Copies;
 use crate::host::{Host, Stance};
 use crate::journal::Journal;
@@ -39,6 +40,7 @@ pub struct Handle {
     pub(crate) neighbours: Arc<Neighbours>,
     pub(crate) copies: Copies,
     pub(crate) terminals: Terminals,
+    pub(crate) claims: Claims,
 }
 
 #[async_trait]
@@ -73,10 +75,12 @@ impl NodeHandle for Handle {
             Command::Accept { force } => C::Accept { force },
             Command::Reject { reason, retry } => C::Reject { text: reason, retry },
             Command::Comment { body } => return self.comment(task, &body).await,
-            Command::Adopt => return self.take_over(task).await,
+            Command::Adopt { force } => return self.take_over(task, force).await,
         };
         let mut changes = self.journal.last();
+        let accepting = self.may_accept(task, &inner).await?;
         self.owner.input(Input::Command(task.clone(), inner)).await.map_err(problem)?;
+        drop(accepting);
         if waits {
             self.until_merged(task, &mut changes).await?;
         }

@@ -6,6 +6,7 @@
 
 mod checker;
 mod chores;
+mod claims;
 mod copies;
 mod desk;
 pub mod handle;

@@ -152,7 +152,7 @@ impl NodeHandle for MeshHandle {
     }
 
     async fn command(&self, task: &TaskId, command: Command) -> Answer<TaskView> {
-        if command == Command::Adopt {
+        if matches!(command, Command::Adopt { .. }) {
             return self.own.command(task, command).await;
         }
         let (owner, view) = self.find(task.as_str()).await?;

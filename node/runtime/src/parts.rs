@@ -1,8 +1,8 @@
 //! Every port a node runs on.
 
 use ikigai_ports::{
-    Checkout, Clock, EditorLinks, Executor, Forge, Gates, Keys, Logs, Mesh, Objects, Peer, Peers, PortError,
-    PortResult, Rng, Signer, Store, Workspaces,
+    Arbiter, Checkout, Clock, EditorLinks, Executor, Forge, Gates, Keys, Logs, Mesh, Objects, Peer, Peers,
+    PortError, PortResult, Rng, Signer, Store, Workspaces,
 };
 use ikigai_types::NodeId;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ pub struct Parts {
     pub signer: Arc<dyn Signer>,
     pub keys: Arc<dyn Keys>,
     pub reach: Option<Reach>,
+    pub arbiter: Option<Arc<dyn Arbiter>>,
 }
 
 /// The way to other nodes; a node without one is alone.

@@ -1,6 +1,7 @@
 //! Starting a node over its ports, and ending it.
 
 use crate::checker::Checker;
+use crate::claims::Claims;
 use crate::copies::Copies;
 use crate::desk::Desk;
 use crate::handle::Handle;
@@ -74,6 +75,8 @@ pub async fn start(parts: Parts, options: Options, mesh: Option<Mesh>) -> Result
         readers: Arc::default(),
     };
     let terminals = Terminals::new(&parts, &host);
+    let claims = Claims::new(&parts, node, &asks, options.policy.lease);
+    tracker.spawn(claims.clone().run(stop.clone()));
     let handle = Handle {
         parts,
         options,
@@ -84,6 +87,7 @@ pub async fn start(parts: Parts, options: Options, mesh: Option<Mesh>) -> Result
         neighbours: neighbours.clone(),
         copies,
         terminals,
+        claims,
     };
     handle.restore_cordon().await.map_err(StartError::Store)?;
     host.recover().await.map_err(StartError::Store)?;

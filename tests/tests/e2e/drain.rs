@@ -204,7 +204,7 @@ async fn a_task_is_adopted_when_its_owner_is_gone_and_the_owner_follows() {
     let old = id_of(&mesh.nodes[0]).await;
     let task = mesh.nodes[0].task("T001").await;
     let adopter = &mesh.nodes[2];
-    let refused = adopter.handle().command(&task.id, Do::Adopt).await.unwrap_err();
+    let refused = adopter.handle().command(&task.id, Do::Adopt { force: true }).await.unwrap_err();
     assert!(refused.message.contains("is there"), "{refused}");
 
     mesh.nodes[0].kill().await;
@@ -214,7 +214,7 @@ async fn a_task_is_adopted_when_its_owner_is_gone_and_the_owner_follows() {
     let heard = adopter.task("T001").await;
     assert_eq!((heard.why.cause.as_str(), heard.owner), ("owner-away", old));
     let own = id_of(adopter).await;
-    let moved = adopter.handle().command(&task.id, Do::Adopt).await.unwrap();
+    let moved = adopter.handle().command(&task.id, Do::Adopt { force: true }).await.unwrap();
     assert_eq!(moved.owner, own);
     assert!(moved.epoch.0 >= 1_000_000, "{}", moved.epoch);
     let task = until_task(adopter, "a second attempt", |t| t.attempts.len() == 2).await;

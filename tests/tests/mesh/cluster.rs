@@ -160,13 +160,38 @@ impl Cluster {
 
     /// What a person types in the project, at a terminal of node `at`; answers what was printed.
     pub async fn types(&self, at: usize, args: &[&str]) -> String {
+        let (good, text) = self.tries(at, args).await;
+        assert!(good, "{args:?}: {text}");
+        text
+    }
+
+    /// The same where it is refused.
+    pub async fn refused(&self, at: usize, args: &[&str]) -> String {
+        let (good, text) = self.tries(at, args).await;
+        assert!(!good, "{args:?} was not refused: {text}");
+        text
+    }
+
+    /// Whether what a person types works, and what is printed: when it does not, also why.
+    pub async fn tries(&self, at: usize, args: &[&str]) -> (bool, String) {
         let node = &self.nodes[at];
         let mut command = Command::from(self.net.command(at, &parts::built("ikigai")));
         command.arg("--home").arg(node.home()).args(args).current_dir(self.project()).stdin(Stdio::null());
         let output = command.output().await.unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        assert!(output.status.success(), "{args:?}: {}{}", text(&output.stdout), text(&output.stderr));
-        text(&output.stdout)
+        let (good, out) = (output.status.success(), text(&output.stdout));
+        (good, if good { out } else { out + &text(&output.stderr) })
+    }
+
+    /// Waits until node `at` shows the task in that state.
+    pub async fn until(&self, at: usize, short: &str, state: &str) {
+        let reached = async {
+            while !self.nodes[at].tasks().await.iter().any(|t| t.short == short && t.state == state) {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let reached = tokio::time::timeout(Duration::from_secs(90), reached).await;
+        assert!(reached.is_ok(), "{short} is never {state} on node {at}:\n{}", self.logs());
     }
 
     /// Submits every task.

@@ -3,6 +3,7 @@
 //! What a test needs and does not find is printed with its name; with `IKIGAI_REQUIRE_SANDBOX=1`, as `make test` sets
 //! it, that is a failure. `IKIGAI_SOAK=1` makes each test as long as it is wanted before a release.
 
+mod arbiter;
 mod chance;
 mod cluster;
 mod cut;

@@ -97,6 +97,13 @@ impl Task {
         self.attempts.iter().fold(Usage::default(), |sum, a| sum.plus(a.usage))
     }
 
+    /// Whether a person may accept its result now.
+    pub fn may_be_accepted(&self, force: bool) -> bool {
+        let verdict = self.attempts.last().and_then(|a| a.verified.as_ref()).map(|v| v.verdict);
+        let good = force || verdict != Some(ikigai_types::Verdict::Not);
+        self.state == TaskState::Review && self.accepted.is_none() && good
+    }
+
     /// Whether it holds a lease under `fence`.
     pub fn holds(&self, fence: &Fence) -> bool {
         self.active().is_some_and(|a| &a.fence == fence)

@@ -1,6 +1,7 @@
 //! Moving a task here whose owner is gone, and showing such tasks.
 
 use super::{Handle, matches};
+use crate::claims::Accepting;
 use crate::submit::problem;
 use crate::view;
 use ikigai_ports::node::Answer;
@@ -11,7 +12,7 @@ use std::path::Path;
 
 impl Handle {
     /// Makes this node the owner of `id`, with what it copied of its owner's log.
-    pub(super) async fn take_over(&self, id: &TaskId) -> Answer<TaskView> {
+    pub(super) async fn take_over(&self, id: &TaskId, force: bool) -> Answer<TaskView> {
         let wanted = id.clone();
         if self.owner.look(move |o| o.task(&wanted).is_some()).await.map_err(problem)? {
             let hint = "nothing has to be adopted";
@@ -21,6 +22,7 @@ impl Handle {
         self.is_gone(owner)?;
         self.has_project(&task).await?;
         let here = self.commits_here(&task).await?;
+        self.claims.take(id, (owner, task.epoch.taken_over()), force).await?;
         let records = self.copies.records(&owner, id).await.map_err(view::problem)?;
         let accepted = |o: &Owner| {
             let done = o.tasks().values().filter(|t| t.state == TaskState::Accepted);
@@ -28,7 +30,25 @@ impl Handle {
         };
         let done = self.copies.look(&owner, accepted).unwrap_or_default();
         self.owner.input(Input::Adopt(Adoption { records, here, done })).await.map_err(problem)?;
+        self.claims.confirm(id).await;
         ikigai_ports::NodeHandle::task(self, id.as_str()).await
+    }
+
+    /// Asks the arbiter, if there is one, before a result is accepted: from its answer on nobody else can have the
+    /// task. What is answered here is kept until the owner has written that it accepts.
+    pub(super) async fn may_accept(
+        &self,
+        id: &TaskId,
+        command: &ikigai_task::Command,
+    ) -> Answer<Option<Accepting<'_>>> {
+        let ikigai_task::Command::Accept { force } = *command else { return Ok(None) };
+        let wanted = id.clone();
+        let ready = move |o: &Owner| o.task(&wanted).is_some_and(|t| t.may_be_accepted(force));
+        // What cannot be accepted is refused by the owner, in its own words.
+        if !self.owner.look(ready).await.map_err(problem)? {
+            return Ok(None);
+        }
+        self.claims.settle(id).await
     }
 
     /// Tasks of owners that `is_silent` picks, as they were last heard of.

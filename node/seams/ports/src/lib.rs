@@ -7,6 +7,7 @@
 //! variants say what the caller can do, with the vendor's error as its source.
 #![deny(missing_docs)]
 
+pub mod arbiter;
 pub mod checkout;
 pub mod clock;
 pub mod enrolment;
@@ -29,6 +30,7 @@ pub mod terminal;
 pub mod testsuite;
 pub mod workspace;
 
+pub use arbiter::Arbiter;
 pub use checkout::Checkout;
 pub use clock::{Clock, Rng};
 pub use enrolment::Enrolment;

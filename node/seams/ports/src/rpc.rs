@@ -184,7 +184,7 @@ pub fn check_time(check: &Check) -> Duration {
 /// How long a command may take.
 pub fn command_time(command: &Command) -> Duration {
     match command {
-        Command::Accept { .. } | Command::Adopt => OF_COMMAND,
+        Command::Accept { .. } | Command::Adopt { .. } => OF_COMMAND,
         _ => USUAL,
     }
 }

@@ -1,6 +1,7 @@
 //! The conformance suites: what every backend of a port is held to, called from a ten-line test in each.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // A suite is a test: it fails by panicking.
 
+pub mod arbiter;
 pub mod chance;
 pub mod crash;
 pub mod escape;

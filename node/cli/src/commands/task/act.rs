@@ -9,7 +9,7 @@ use crate::wait::Board;
 use crate::{views, wait};
 use clap::Args;
 use clap_complete::ArgValueCandidates;
-use ikigai_wire::api::{Code, Command, Problem, TaskView};
+use ikigai_wire::api::{Command, Problem, TaskView};
 
 /// Which tasks, and how to go about it.
 #[derive(Debug, Args)]
@@ -57,12 +57,15 @@ pub(crate) struct Retry {
 
 /// Makes this node the owner of tasks whose owner is gone
 #[derive(Debug, Args)]
-#[command(after_help = "What the old owner still does is refused from then on.\n\n\
-    Example:\n  ikigai task adopt T012 --force")]
+#[command(
+    after_help = "What the old owner still does is refused from then on. Nodes that share an arbiter ask it \
+    whether the owner is gone ([arbiter] in ikigai.toml); without one, a person says so with --force.\n\n\
+    Example:\n  ikigai task adopt T012\n  ikigai task adopt T012 --force"
+)]
 pub(crate) struct Adopt {
     #[command(flatten)]
     which: Which,
-    /// Yes, although the owner may come back
+    /// Yes, although the owner may come back, or is there as far as the arbiter knows
     #[arg(long)]
     force: bool,
 }
@@ -93,11 +96,7 @@ impl Retry {
 
 impl Adopt {
     pub(crate) async fn run(self, env: &Env) -> Outcome {
-        if !self.force {
-            let text = "the owner may come back and find its task taken";
-            return Err(Problem::new(Code::Denied, text, "if it is gone for good, say so with --force"));
-        }
-        act(env, &self.which, "adopt", &Command::Adopt).await
+        act(env, &self.which, "adopt", &Command::Adopt { force: self.force }).await
     }
 }
 

@@ -166,8 +166,17 @@ pub enum Command {
         /// The text.
         body: String,
     },
-    /// Move the ownership here by force (epoch bump).
-    Adopt,
+    /// Move the ownership here (epoch bump).
+    Adopt {
+        /// Whether or not an arbiter says that its owner is gone.
+        #[serde(default = "yes")]
+        force: bool,
+    },
+}
+
+/// Before there were arbiters, nothing but force moved a task.
+const fn yes() -> bool {
+    true
 }
 
 /// Something to do to one node.

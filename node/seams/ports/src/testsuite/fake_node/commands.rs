@@ -64,7 +64,7 @@ impl State {
         if *command == Command::Pause {
             self.tasks[i].reason = Some("person".into());
         }
-        if *command == Command::Adopt {
+        if matches!(command, Command::Adopt { .. }) {
             self.tasks[i].epoch = self.tasks[i].epoch.next();
         }
         Ok(self.tasks[i].clone())
@@ -91,7 +91,11 @@ impl State {
             }
             Command::Accept { .. } | Command::Reject { .. } => state == "review",
             Command::Comment { .. } => task.patch.is_some(),
-            Command::Adopt => true,
+            Command::Adopt { force: true } => true,
+            Command::Adopt { force: false } => {
+                let text = "the owner may come back and find its task taken";
+                return Err(Problem::new(Code::Denied, text, "if it is gone for good, say so with --force"));
+            }
         };
         if !good {
             let text = format!("{short} is {state}, which does not allow that");
@@ -104,7 +108,7 @@ impl State {
             Command::Retry | Command::Evict { .. } | Command::Reject { retry: true, .. } => "queued",
             Command::Accept { .. } => "accepted",
             Command::Reject { .. } => "rejected",
-            Command::Comment { .. } | Command::Adopt => "review",
+            Command::Comment { .. } | Command::Adopt { .. } => "review",
         })
     }
 

@@ -564,7 +564,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Move the ownership here by force (epoch bump) */
+        /** Move the ownership here (epoch bump) */
         post: operations["adoptTask"];
         delete?: never;
         options?: never;
@@ -3357,7 +3357,17 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Whether or not an arbiter says that its owner is gone.
+                     * @default true
+                     */
+                    force?: boolean;
+                };
+            };
+        };
         responses: {
             /** @description OK */
             200: {
