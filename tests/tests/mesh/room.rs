@@ -19,7 +19,7 @@ fn at_work(tasks: &[TaskView]) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_ci_never_takes_the_last_slot_for_agents() {
-    let shape = Shape { nodes: 2, tasks: 6, tenths: 100, slots: 3, owner_slots: 0 };
+    let shape = Shape { nodes: 2, tasks: 6, tenths: 900, slots: 3, owner_slots: 0 };
     let test = "a_flood_of_ci_never_takes_the_last_slot_for_agents";
     let Some(cluster) = Cluster::start(test, shape).await else { return };
     let person = Person::sit(&cluster);
