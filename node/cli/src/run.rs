@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use ikigai_wire::api::{Code, Document, Problem};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// What a command ends with: its exit code, or the problem that says it.
 pub(crate) type Outcome = Result<u8, Problem>;
@@ -46,9 +47,12 @@ async fn interruptible(cli: Cli) -> Outcome {
     if cli.command.ends_by_itself() {
         return commands::run(cli.command, &env).await;
     }
+    // Heard from here on: one that came while the command takes the terminal would leave it taken.
+    let failed = |e| Problem::plain(Code::Failed, format!("cannot hear Ctrl-C: {e}"));
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
     tokio::select! {
         outcome = commands::run(cli.command, &env) => outcome,
-        _ = tokio::signal::ctrl_c() => Ok(INTERRUPTED),
+        _ = interrupted.recv() => Ok(INTERRUPTED),
     }
 }
 
