@@ -1,8 +1,8 @@
 //! The arguments every command shares, and the list of commands.
 
 use crate::commands::{
-    attach, audit, completion, config, context, demo, doctor, down, init, invite, join, man, node, open,
-    patch, plan, share, spec, task, token, top, up, user, version,
+    attach, audit, completion, config, context, demo, doctor, down, init, invite, join, man, node, notify,
+    open, patch, plan, share, spec, task, token, top, up, user, version,
 };
 use crate::human::Span;
 use crate::output::Format;
@@ -106,6 +106,8 @@ pub(crate) enum Command {
     Session(token::Session),
     #[command(subcommand)]
     Config(config::Config),
+    #[command(subcommand)]
+    Notify(notify::Notify),
     #[command(subcommand)]
     Context(context::ContextAction),
     Completion(completion::Completion),

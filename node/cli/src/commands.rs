@@ -13,6 +13,7 @@ pub(crate) mod invite;
 pub(crate) mod join;
 pub(crate) mod man;
 pub(crate) mod node;
+pub(crate) mod notify;
 pub(crate) mod open;
 pub(crate) mod patch;
 pub(crate) mod plan;
@@ -47,6 +48,7 @@ pub(crate) async fn run(command: Command, env: &Env) -> Outcome {
         Command::Plan(c) => c.run(env).await,
         Command::Task(c) => c.run(env).await,
         Command::Spec(c) => c.run(env),
+        Command::Notify(c) => c.run(env).await,
         Command::Open(c) => c.run(env).await,
         Command::Attach(c) => c.run(env).await,
         Command::Patch(c) => c.run(env).await,

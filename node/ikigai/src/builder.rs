@@ -4,6 +4,7 @@ use crate::config::{Config, ConfigError};
 use crate::home::{Home, Lock, default_home};
 use crate::keys::AttemptKeys;
 use crate::node::{Node, Serving};
+use crate::notices::Telling;
 use crate::web::Web;
 use crate::{adapters, backends, mesh, system};
 use ikigai_editor::{EditorOptions, EditorProxy};
@@ -198,6 +199,8 @@ impl NodeBuilder {
         let fixed = mesh::fixed(&config.mesh).map_err(wrap("mesh"))?;
         let reachable = mesh::gates(links.as_ref(), gates.clone());
         let editor = Arc::new(EditorProxy::new(reachable, rng.clone(), clock.clone(), editor));
+        let telling = Telling::of(&config.notify, web.port_here(), clock.clone(), rng.clone());
+        let telling = telling.map_err(wrap("[notify]"))?;
         let parts = Parts {
             store: store.clone(),
             logs: backends::logs(&home).map_err(wrap("log storage"))?,
@@ -221,7 +224,8 @@ impl NodeBuilder {
         let mesh = links.as_ref().map(|l| Mesh { enrolment: enrolment.clone(), routes: l.routes.clone() });
         let running = ikigai_runtime::start(parts, options, mesh).await?;
         let radicle = forge.radicle;
-        Node::serve(Serving { home, lock, web, running, enrolment, store, editor, radicle, links }).await
+        Node::serve(Serving { home, lock, web, running, enrolment, store, editor, radicle, links, telling })
+            .await
     }
 }
 

@@ -4,6 +4,7 @@ mod layers;
 
 pub use layers::{Explained, Layers};
 
+use ikigai_notify::Need;
 use ikigai_types::price::Prices;
 use ikigai_types::{ShareRules, Taint, WorkloadClass};
 use serde::Deserialize;
@@ -62,6 +63,8 @@ pub struct Config {
     pub prices: Prices,
     /// What a task gets that its submitter leaves open.
     pub task: TaskConfig,
+    /// Who is told that they are needed, and when.
+    pub notify: NotifyConfig,
 }
 
 /// `[node]`.
@@ -218,6 +221,43 @@ pub struct TaskConfig {
     pub max_attempts: Option<u32>,
     /// Seconds an agent stays for its editor.
     pub linger_secs: Option<u64>,
+}
+
+/// `[notify]`. With none of `webhook`, `ntfy` and `desktop` nobody is told anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NotifyConfig {
+    /// Signed JSON to an address.
+    pub webhook: Option<NotifyTo>,
+    /// A topic of ntfy, or of what speaks as it does.
+    pub ntfy: Option<NotifyTo>,
+    /// On this machine's desktop.
+    pub desktop: bool,
+    /// Of what: `answer`, `budget`, `credential`, `failed`, `lost`, `node-lost`, `review`; all when absent.
+    pub needs: Option<Vec<Need>>,
+    /// Of what also in quiet hours; `["budget", "node-lost"]` when absent.
+    pub urgent: Option<Vec<Need>>,
+    /// Hours of every day, by the local clock, such as `22:00-07:00`.
+    pub quiet: Option<String>,
+    /// Seconds after the first thing within which others go into the same message; 30 when absent.
+    pub window_secs: Option<u64>,
+    /// Seconds after which what nobody did anything about is told once more; a day when absent.
+    pub remind_secs: Option<u64>,
+    /// Only tasks this node owns, where more than one node of a mesh tells people.
+    pub only_own: bool,
+    /// Where links lead, such as `https://box.lan:7420`; to this machine's own address when absent.
+    pub link: Option<String>,
+}
+
+/// `[notify.webhook]`, `[notify.ntfy]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotifyTo {
+    /// The address.
+    pub url: String,
+    /// Where the key that signs, or the access token, is: `env:NAME` or `file:/path`.
+    #[serde(default)]
+    pub secret: Option<String>,
 }
 
 impl Default for HttpConfig {

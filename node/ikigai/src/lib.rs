@@ -22,6 +22,7 @@ mod hosts;
 mod keys;
 mod mesh;
 mod node;
+mod notices;
 mod secrets;
 pub mod system;
 mod web;

@@ -4,6 +4,7 @@ use crate::builder::{BuildError, NodeBuilder};
 use crate::home::{Home, Lock};
 use crate::hosts::{Dashboard, Editors};
 use crate::mesh::Links;
+use crate::notices::Telling;
 use crate::web::Web;
 use ikigai_editor::EditorProxy;
 use ikigai_http::{Api, ApiOptions, AuthOptions, Authority, Front, Tls};
@@ -49,6 +50,7 @@ pub(crate) struct Serving {
     pub(crate) editor: Arc<EditorProxy>,
     pub(crate) radicle: Option<Arc<RadicleForge>>,
     pub(crate) links: Option<Links>,
+    pub(crate) telling: Telling,
 }
 
 impl Node {
@@ -58,25 +60,27 @@ impl Node {
     }
 
     pub(crate) async fn serve(serving: Serving) -> Result<Self, BuildError> {
-        let Serving { home, lock, web, running, enrolment, store, editor, radicle, links } = serving;
+        let Serving { home, lock, web, running, enrolment, store, editor, radicle, links, telling } = serving;
         let token = ikigai_http::auth::load_or_create(&home.token())
             .map_err(|source| BuildError::Home { folder: home.path().to_owned(), source })?;
         let listeners = web.listeners(&home).await?;
         let Web { listen, hosts, shared, policy, tls } = web;
         let auth = AuthOptions { token: Some(token), hosts };
         let options = ApiOptions { auth, fallback: Some(Arc::new(Editors(editor.clone()))) };
-        let authority = Authority::kept_in(store, policy).await;
+        let authority = Authority::kept_in(store.clone(), policy).await;
         let authority = authority.map_err(|source| BuildError::Backend { what: "store", source })?;
         let enrolment: Arc<dyn ikigai_ports::Enrolment> = Arc::new(enrolment);
+        let stop = CancellationToken::new();
+        let notices = telling.start(running.whole(), running.handle().id(), store, stop.clone());
         let front = Front {
             site: Some(Arc::new(Dashboard)),
             authority: Arc::new(authority),
             enrolment: Some(enrolment.clone()),
             terminals: Some(running.terminals()),
             editors: Some(editor),
+            notices: Some(notices),
         };
         let api = Api::with_front(running.whole(), options, front);
-        let stop = CancellationToken::new();
         let server = tokio::spawn(api.serve(listeners, stop.clone()));
         let peers = links.as_ref().map(|l| {
             let (peer, own) = (Arc::new(running.peer().clone()), Arc::new(running.handle().clone()));

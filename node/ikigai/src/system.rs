@@ -41,6 +41,14 @@ impl Clock for SystemClock {
     }
 }
 
+/// The minute of the local day at `at`, by this machine's time zone.
+pub(crate) fn local_minute(at: Timestamp) -> u16 {
+    use chrono::{DateTime, Local, Timelike};
+    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
+    let local = DateTime::from_timestamp_millis(millis).unwrap_or_default().with_timezone(&Local);
+    u16::try_from(local.hour() * 60 + local.minute()).unwrap_or(0)
+}
+
 /// The machine's randomness.
 #[derive(Debug)]
 pub struct SystemRng(SystemRandom);

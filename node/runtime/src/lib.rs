@@ -14,6 +14,7 @@ mod host;
 mod journal;
 mod mesh;
 pub mod mesh_handle;
+pub mod notices;
 mod options;
 mod owner;
 mod parts;

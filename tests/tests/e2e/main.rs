@@ -15,6 +15,7 @@ mod listeners;
 mod manual;
 mod mesh;
 mod node;
+mod notify;
 mod parts;
 mod people;
 mod project;

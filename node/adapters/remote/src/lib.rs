@@ -10,6 +10,7 @@ pub mod place;
 mod access;
 mod call;
 mod enrolment;
+mod notices;
 mod pin;
 mod resume;
 mod sse;

@@ -148,7 +148,7 @@ impl Layers {
 }
 
 /// Keys that an environment variable may set.
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 27] = [
     "access.policy",
     "node.name",
     "node.slots",
@@ -158,6 +158,9 @@ const KEYS: [&str; 24] = [
     "node.backoff_ms",
     "http.listen",
     "http.shared_socket",
+    "notify.desktop",
+    "notify.link",
+    "notify.quiet",
     "store.backend",
     "executor.backend",
     "executor.socket",

@@ -6,6 +6,7 @@ mod access;
 mod audit;
 mod event;
 mod mesh;
+mod notice;
 mod problem;
 mod request;
 mod seed;
@@ -17,6 +18,7 @@ pub use access::{PassView, ShareRequest, TokenRequest, UserChange, UserRequest, 
 pub use audit::{AuditCheck, AuditEntry};
 pub use event::{Event, LogEntry};
 pub use mesh::{InvitationView, InviteRequest, JoinRequest, JoinView, MemberView, MeshView};
+pub use notice::ChannelView;
 pub use problem::{Code, Problem};
 pub use request::{
     Command, DisconnectOptions, Filter, NodeCommand, SubmitRequest, SubmitSource, TaskOptions,

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
-use ikigai_ports::{EditorLinks, Enrolment, NodeHandle, Terminals};
+use ikigai_ports::{EditorLinks, Enrolment, NodeHandle, Notices, Terminals};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -54,6 +54,8 @@ pub struct Front {
     pub terminals: Option<Arc<dyn Terminals>>,
     /// The editors of agents.
     pub editors: Option<Arc<dyn EditorLinks>>,
+    /// The ways to people.
+    pub notices: Option<Arc<dyn Notices>>,
 }
 
 /// How a request came.

@@ -10,6 +10,7 @@ mod logs;
 mod mesh;
 mod meta;
 mod nodes;
+mod notices;
 mod patches;
 mod seed;
 mod session;
@@ -59,6 +60,7 @@ pub(crate) fn table() -> Vec<Route> {
         access::routes(),
         share::routes(),
         audit::routes(),
+        notices::routes(),
     ]
     .into_iter()
     .flatten()
