@@ -332,6 +332,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The ways by which this node tells people that it needs them */
+        get: operations["listChannels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/notifications/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a message that says it is a test by every way, and answers what came of it */
+        post: operations["testChannels"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/patches": {
         parameters: {
             query?: never;
@@ -973,6 +1007,20 @@ export interface components {
             observedAt: components["schemas"]["Timestamp"];
             /** @description Its tags. */
             tags: components["schemas"]["Tags"];
+        };
+        /** @description One way to a person. */
+        ChannelView: {
+            /** @description When a message last arrived, since the node was started. */
+            deliveredAt?: components["schemas"]["Timestamp"] | null;
+            /** @description Its name in the configuration: `webhook`, `ntfy`, `desktop`. */
+            name: string;
+            /** @description What went wrong with the last message, when it did not arrive. */
+            trouble?: string | null;
+            /**
+             * Format: uint64
+             * @description Messages that wait to be delivered by it.
+             */
+            waiting: number;
         };
         /** @description One check. */
         CheckView: {
@@ -2615,6 +2663,64 @@ export interface operations {
                         /** @constant */
                         kind: "Node";
                     } & components["schemas"]["NodeView"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listChannels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        items: components["schemas"]["ChannelView"][];
+                        /** @constant */
+                        kind: "ChannelList";
+                        /** @description Pass as `cursor` for the next page; absent at the end. */
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    testChannels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        items: components["schemas"]["ChannelView"][];
+                        /** @constant */
+                        kind: "ChannelList";
+                        /** @description Pass as `cursor` for the next page; absent at the end. */
+                        next?: string;
+                    };
                 };
             };
             default: components["responses"]["Error"];
