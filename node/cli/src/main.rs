@@ -16,6 +16,7 @@ mod output;
 mod project;
 mod resolve;
 mod run;
+mod settings;
 mod table;
 mod views;
 mod wait;

@@ -4,6 +4,8 @@
 #[path = "cli/scene.rs"]
 mod scene;
 
+#[path = "cli/doctor.rs"]
+mod doctor;
 #[path = "cli/errors.rs"]
 mod errors;
 #[path = "cli/follow.rs"]

@@ -53,7 +53,7 @@ pub(crate) async fn executor(config: &Config, home: &Home) -> PortResult<Arc<dyn
     let options = &config.executor;
     match options.backend.as_str() {
         "docker" | "auto" => {
-            let docker = DockerOptions { socket: options.socket.clone(), ..DockerOptions::default() };
+            let docker = DockerOptions { socket: Some(options.docker_socket()), ..DockerOptions::default() };
             Ok(Arc::new(DockerExecutor::connect(docker).await?))
         }
         "process" => Ok(Arc::new(ProcessExecutor::new(home.processes(), ProcessOptions::default())?)),

@@ -4,6 +4,7 @@ mod layers;
 
 pub use layers::{Explained, Layers};
 
+use ikigai_docker::DEFAULT_SOCKET;
 use ikigai_notify::Need;
 use ikigai_types::price::Prices;
 use ikigai_types::{ShareRules, Taint, WorkloadClass};
@@ -154,7 +155,7 @@ pub struct StoreConfig {
 pub struct ExecutorConfig {
     /// `docker`, `process`, or `auto`: Docker where its engine answers. `auto` never falls back in silence.
     pub backend: String,
-    /// Unix socket of the Docker engine.
+    /// Unix socket of the Docker engine; that of `DOCKER_HOST`, or else `/var/run/docker.sock`, when absent.
     pub socket: Option<PathBuf>,
     /// Agent image by digest (`sha256:…`).
     pub image: Option<String>,
@@ -282,6 +283,14 @@ impl Default for ExecutorConfig {
     fn default() -> Self {
         let backend = "auto".to_owned();
         Self { backend, socket: None, image: None, agentd: None, tools: Vec::new() }
+    }
+}
+
+impl ExecutorConfig {
+    /// The engine's socket: the configured one, else `DOCKER_HOST` where that names one, else the usual.
+    pub fn docker_socket(&self) -> PathBuf {
+        let host = || std::env::var("DOCKER_HOST").ok()?.strip_prefix("unix://").map(PathBuf::from);
+        self.socket.clone().or_else(host).unwrap_or_else(|| PathBuf::from(DEFAULT_SOCKET))
     }
 }
 

@@ -11,9 +11,11 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 const KEY: &str = "a key of more than sixteen bytes";
@@ -23,38 +25,52 @@ const HANG: Duration = Duration::from_secs(60);
 /// Headers and body of a request.
 type Came = (BTreeMap<String, String>, Vec<u8>);
 
-/// Takes posts; the first is told to come again.
+/// Takes posts; the first is told to come again. A connection that says nothing, or breaks off, is nobody's message.
 async fn receiver() -> (String, mpsc::UnboundedReceiver<Came>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let (came, comes) = mpsc::unbounded_channel();
+    let refuse = Arc::new(AtomicBool::new(true));
     tokio::spawn(async move {
-        let mut status = "503 Service Unavailable";
         loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut bytes = Vec::new();
-            let head = loop {
-                if let Some(at) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
-                    break at;
+            let (stream, _) = listener.accept().await.unwrap();
+            let (came, refuse) = (came.clone(), refuse.clone());
+            tokio::spawn(async move {
+                if let Some(post) = taken(stream, &refuse).await {
+                    drop(came.send(post));
                 }
-                assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0);
-            };
-            let text = String::from_utf8(bytes[..head].to_vec()).unwrap();
-            let header = |l: &str| l.split_once(": ").map(|(n, v)| (n.to_lowercase(), v.to_owned()));
-            let headers: BTreeMap<_, _> = text.lines().filter_map(header).collect();
-            let end = head + 4 + headers["content-length"].parse::<usize>().unwrap();
-            while bytes.len() < end {
-                assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0);
-            }
-            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-            stream.write_all(answer.as_bytes()).await.unwrap();
-            status = "204 No Content";
-            if came.send((headers, bytes.split_off(head + 4))).is_err() {
-                return;
-            }
+            });
         }
     });
     (url, comes)
+}
+
+/// Reads one post from `stream` and answers it.
+async fn taken(mut stream: TcpStream, refuse: &AtomicBool) -> Option<Came> {
+    let mut bytes = Vec::new();
+    let head = loop {
+        if let Some(at) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
+            break at;
+        }
+        more(&mut stream, &mut bytes).await?;
+    };
+    let text = String::from_utf8(bytes[..head].to_vec()).unwrap();
+    let header = |l: &str| l.split_once(": ").map(|(n, v)| (n.to_lowercase(), v.to_owned()));
+    let headers: BTreeMap<_, _> = text.lines().filter_map(header).collect();
+    let end = head + 4 + headers.get("content-length")?.parse::<usize>().unwrap();
+    while bytes.len() < end {
+        more(&mut stream, &mut bytes).await?;
+    }
+    let first = refuse.swap(false, Ordering::SeqCst);
+    let status = if first { "503 Service Unavailable" } else { "204 No Content" };
+    let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    stream.write_all(answer.as_bytes()).await.ok()?;
+    Some((headers, bytes.split_off(head + 4)))
+}
+
+async fn more(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<()> {
+    let count = stream.read_buf(bytes).await.ok()?;
+    (count > 0).then_some(())
 }
 
 /// The next message, its signature verified, and its id.

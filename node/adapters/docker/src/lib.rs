@@ -17,4 +17,4 @@ pub mod seccomp;
 pub mod user;
 
 pub use executor::DockerExecutor;
-pub use options::{DockerOptions, HostPaths};
+pub use options::{DEFAULT_SOCKET, DockerOptions, HostPaths};

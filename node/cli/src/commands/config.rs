@@ -63,9 +63,8 @@ impl Show for Setting {
 impl Config {
     pub(crate) fn run(self, env: &Env) -> Outcome {
         let Self::Explain(Explain { key }) = self;
-        let project = env.project().map(|p| p.root);
         let wrong = |e: ConfigError| Problem::new(Code::Usage, chain(&e), "correct the file or the variable");
-        let layers = Layers::usual(project.as_deref()).map_err(wrong)?;
+        let layers = crate::settings::layers(env).map_err(wrong)?;
         let mut settings: Vec<_> = layers.explain(&key).into_iter().flat_map(all).collect();
         if matches!(env.out.format, Format::Table | Format::Name) {
             settings.retain(|s| !s.lost);

@@ -59,8 +59,10 @@ impl Up {
         let layers = self.layers(env)?;
         let config = layers.config().map_err(wrong)?;
         let home = env.state_dir()?;
-        let node = ikigai::Node::builder().home(home).config(config).start().await;
+        let node = ikigai::Node::builder().home(home.clone()).config(config).start().await;
         let node = node.map_err(|e| refused(&e))?;
+        let remembered = crate::settings::remember(&home, self.config.as_deref());
+        remembered.map_err(|e| failed("write down which configuration it has", &e))?;
         for address in node.listen() {
             let scheme = if address.ip().is_loopback() { "http" } else { "https" };
             env.out.say(&format!("the node {} listens on {scheme}://{address}", node.id().short()));

@@ -85,6 +85,11 @@ impl FakeNode {
         self.lock().tasks.iter_mut().filter(|t| t.short == short).take(1).for_each(change);
     }
 
+    /// Changes the node called `name`.
+    pub fn edit_node(&self, name: &str, change: impl Fn(&mut NodeView)) {
+        self.lock().nodes.iter_mut().filter(|n| n.name == name).take(1).for_each(change);
+    }
+
     /// The next call answers `problem`.
     pub fn fail_next(&self, problem: Problem) {
         self.lock().failures.push_back(problem);
