@@ -139,7 +139,7 @@ impl World {
                 0 => Command::Pause,
                 1 => Command::Stop,
                 2 | 3 => Command::Evict { grace: 1 },
-                4 => Command::Reject { text: "no".to_owned(), retry: true },
+                4 => Command::Reject { text: "no".to_owned(), retry: true, notes: Vec::new() },
                 _ => Command::Retry,
             });
         }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
 pub struct Forge {
-    pub patches: BTreeSet<Fence>,
+    /// Revisions of the one patch of each task.
+    pub patches: BTreeMap<TaskId, Vec<Fence>>,
     /// Who was merged, by task.
     pub merged: BTreeMap<TaskId, Fence>,
     pub boxes: BTreeSet<TaskId>,
@@ -21,6 +22,16 @@ pub enum Merged {
 }
 
 impl Forge {
+    /// Adds a revision to the task's patch, once per lease; answers its number.
+    pub fn revise(&mut self, fence: &Fence) -> u32 {
+        let revisions = self.patches.entry(fence.attempt.task.clone()).or_default();
+        let there = revisions.iter().position(|f| f == fence).unwrap_or_else(|| {
+            revisions.push(fence.clone());
+            revisions.len() - 1
+        });
+        u32::try_from(there + 1).expect("few revisions")
+    }
+
     pub fn merge(&mut self, fence: &Fence) -> Merged {
         match self.merged.get(&fence.attempt.task) {
             Some(there) if there == fence => Merged::Before,

@@ -273,7 +273,7 @@ impl World {
         };
         let task = match &effect {
             Effect::OpenPatch(f) | Effect::Verify(f) | Effect::Merge(f) => f.attempt.task.clone(),
-            Effect::Tick(task) => task.clone(),
+            Effect::Tick(task) | Effect::Archive { task, .. } => task.clone(),
             _ => return,
         };
         let failed = self.trouble(8);
@@ -282,9 +282,9 @@ impl World {
                 Observation::ChoreFailed { task, chore: "chore", text: "the forge is away".to_owned() }
             }
             Effect::OpenPatch(fence) => {
-                self.forge.patches.insert(fence.clone());
-                let patch = PatchId::new(format!("patch-{}", fence.epoch)).expect("an id");
-                Observation::PatchOpened { fence, patch }
+                let revision = self.forge.revise(&fence);
+                let patch = PatchId::new(format!("patch-{}", task.short())).expect("an id");
+                Observation::PatchOpened { fence, patch, revision }
             }
             Effect::Verify(fence) => {
                 let verdict = if self.trouble(6) { Verdict::Not } else { Verdict::Verified };
@@ -292,6 +292,7 @@ impl World {
                 Observation::Verified { fence, verdict, node, checks: Vec::new(), gaps: Vec::new() }
             }
             Effect::Merge(fence) => self.merge(node, fence),
+            Effect::Archive { task, .. } => Observation::Archived { task },
             _ => self.tick_box(task),
         };
         let (wait, life) = (self.between(20, 1_500), self.life(node));

@@ -6,7 +6,7 @@ use crate::human::{age, bytes, clock, cores, cost, count, span};
 use crate::output::Show;
 use crate::table::Table;
 use ikigai_types::{ClassSlots, Timestamp, WorkloadClass};
-use ikigai_wire::api::{AttemptView, NodeView, PatchItem, PatchView, PlacementView, TaskView};
+use ikigai_wire::api::{AttemptView, NodeView, PatchItem, PatchView, PlacementView, RevisionView, TaskView};
 
 /// Columns and lines that what an attempt has to say gets.
 const DETAIL: (usize, usize) = (72, 4);
@@ -182,6 +182,8 @@ pub(crate) fn patch_lines(patch: &PatchView) -> Vec<String> {
     if let Some(merged) = &patch.merged {
         out.push(format!("merged as {merged}"));
     }
+    // One alone is what the line above says.
+    out.extend(patch.revisions.iter().filter(|_| patch.revisions.len() > 1).map(revision));
     if let Some(evidence) = &patch.evidence {
         for check in &evidence.checks {
             let verdict =
@@ -193,6 +195,15 @@ pub(crate) fn patch_lines(patch: &PatchView) -> Vec<String> {
     }
     out.extend(patch.files.iter().map(|file| format!("file {file}")));
     out.iter().map(|l| clean(l).into_owned()).collect()
+}
+
+fn revision(revision: &RevisionView) -> String {
+    let verdict = revision.verdict.as_deref().unwrap_or("checks run");
+    let head = revision.head.get(..12).unwrap_or(&revision.head);
+    format!(
+        "revision {}  {head}  try {}  +{} -{}  {verdict}",
+        revision.number, revision.attempt, revision.additions, revision.deletions
+    )
 }
 
 impl Show for NodeView {
@@ -305,7 +316,8 @@ impl Show for PatchItem {
 
     fn head(wide: bool) -> Vec<&'static str> {
         let narrow = ["TASK", "VERDICT", "STATE", "TRY", "LINES", "FILES", "TITLE"];
-        let more = ["TASK", "VERDICT", "STATE", "TRY", "LINES", "FILES", "PATCH", "HEAD", "MISSING", "TITLE"];
+        let more =
+            ["TASK", "VERDICT", "STATE", "TRY", "LINES", "FILES", "PATCH", "REV", "HEAD", "MISSING", "TITLE"];
         if wide { more.to_vec() } else { narrow.to_vec() }
     }
 
@@ -322,7 +334,8 @@ impl Show for PatchItem {
         if wide {
             let gaps = patch.evidence.as_ref().map(|e| e.gaps.join("; ")).unwrap_or_default();
             let head = patch.head.get(..12).unwrap_or(&patch.head).to_owned();
-            row.extend([patch.id.as_ref().map(ToString::to_string).unwrap_or_default(), head, gaps]);
+            let id = patch.id.as_ref().map(ToString::to_string).unwrap_or_default();
+            row.extend([id, patch.revision.to_string(), head, gaps]);
         }
         row.push(self.title.clone());
         row

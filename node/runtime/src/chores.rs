@@ -12,7 +12,7 @@ use crate::{Options, Parts};
 use ikigai_ports::PortError;
 use ikigai_ports::forge::{Mark, PatchText};
 use ikigai_task::{Effect, Observation, Task};
-use ikigai_types::{Fence, NodeId, ProjectId};
+use ikigai_types::{Fence, NodeId, ProjectId, TaskId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
@@ -74,33 +74,44 @@ impl Chores {
             Effect::Verify(fence) => self.verify(task, fence).await,
             Effect::Merge(fence) => self.merge(task, fence).await,
             Effect::Tick(id) => self.tick(task, id).await,
-            Effect::Archive { fence, text } => self.archive(task, &fence, &text).await,
+            Effect::SendBack { fence, text } => self.send_back(task, &fence, &text).await,
+            Effect::Archive { task: id, text } => self.archive(task, id, &text).await,
             _ => Ok(None),
         }
     }
 
     async fn open_patch(&self, task: &Task, fence: Fence) -> Done {
         let change = change(task)?;
-        let patch =
-            self.parts.forge.open(&task.spec.project, &fence, change, &patch_text(task, &fence)).await?;
-        Ok(Some(Observation::PatchOpened { fence, patch }))
+        let (onto, text) = (task.patch(), patch_text(task, &fence));
+        let opened = self.parts.forge.open(&task.spec.project, &fence, onto, change, &text).await?;
+        Ok(Some(Observation::PatchOpened { fence, patch: opened.patch, revision: opened.revision }))
     }
 
-    async fn archive(&self, task: &Task, fence: &Fence, text: &str) -> Done {
-        let attempt = task.attempts.iter().find(|a| &a.fence == fence);
-        if let Some(patch) = attempt.and_then(|a| a.patch.clone()) {
-            let body = format!("Will not be merged: {text}");
-            // The patch is a view of what the owner decided; the decision does not wait for it.
-            for done in [
-                self.parts.forge.comment(&task.spec.project, &patch, &body).await,
-                self.parts.forge.mark(&task.spec.project, &patch, Mark::Archived).await,
-            ] {
-                if let Err(error) = done {
-                    tracing::warn!(%fence, error = error.chain(), "the forge was not told");
-                }
-            }
+    async fn send_back(&self, task: &Task, fence: &Fence, text: &str) -> Done {
+        let Some(patch) = task.patch() else { return Ok(None) };
+        let (forge, project) = (&self.parts.forge, &task.spec.project);
+        let body = format!("Sent back for another attempt: {text}");
+        let told = if text.is_empty() { Ok(()) } else { forge.comment(project, patch, &body).await };
+        // The patch is a view of what the owner decided; the decision does not wait for it.
+        for error in [told, forge.mark(project, patch, Mark::Draft).await].into_iter().filter_map(Result::err)
+        {
+            tracing::warn!(%fence, error = error.chain(), "the forge was not told");
         }
         Ok(None)
+    }
+
+    async fn archive(&self, task: &Task, id: TaskId, text: &str) -> Done {
+        if let Some(patch) = task.patch() {
+            let (forge, project) = (&self.parts.forge, &task.spec.project);
+            let told = forge.comment(project, patch, &format!("Will not be merged: {text}")).await;
+            match told {
+                Ok(()) => forge.mark(project, patch, Mark::Archived).await?,
+                // There is nothing that could be taken for work that goes on.
+                Err(PortError::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(Observation::Archived { task: id }))
     }
 
     fn project_lock(&self, project: &ProjectId) -> Arc<tokio::sync::Mutex<()>> {
@@ -115,6 +126,7 @@ fn name(effect: &Effect) -> &'static str {
         Effect::Verify(_) => "run the checks",
         Effect::Merge(_) => "merge",
         Effect::Tick(_) => "tick the box",
+        Effect::Archive { .. } => "archive the patch",
         _ => "tell the forge",
     }
 }

@@ -73,7 +73,7 @@ impl NodeHandle for Handle {
             Command::Retry => C::Retry,
             Command::Evict { grace } => C::Evict { grace },
             Command::Accept { force } => C::Accept { force },
-            Command::Reject { reason, retry } => C::Reject { text: reason, retry },
+            Command::Reject { reason, retry } => C::Reject { text: reason, retry, notes: Vec::new() },
             Command::Comment { body } => return self.comment(task, &body).await,
             Command::Adopt { force } => return self.take_over(task, force).await,
         };

@@ -5,7 +5,7 @@ use ikigai_task::{Attempt, Owner, Phase, Record, Task, TaskState, WaitReason};
 use ikigai_types::{Fence, NodeId, PlacementRow, Timestamp};
 use ikigai_wire::api::{
     AttemptView, CheckView, Code, ContinuesView, Event, Evidence, PatchView, PlacementView, Problem,
-    TaskView, WhyView,
+    RevisionView, TaskView, WhyView,
 };
 
 /// The name of an attempt's agent in URLs: a DNS label, unique on its node.
@@ -43,7 +43,7 @@ pub(crate) fn task(owner: &Owner, task: &Task, now: Timestamp, name: &dyn Fn(Nod
         }),
         placement: task.rows.iter().filter(|_| waits_for_node(task)).map(placement).collect(),
         attempts: attempts(task),
-        patch: task.attempts.iter().rev().find_map(patch),
+        patch: task.attempts.iter().rev().find_map(|a| patch(task, a)),
         usage: task.usage(),
         limits: spec.limits,
         submitted_at: task.submitted_at,
@@ -96,11 +96,13 @@ fn attempt(task: &Task, a: &Attempt) -> AttemptView {
     }
 }
 
-fn patch(a: &Attempt) -> Option<PatchView> {
+fn patch(task: &Task, a: &Attempt) -> Option<PatchView> {
     let change = a.change.as_ref()?;
     Some(PatchView {
-        id: a.patch.clone(),
+        id: task.patch().cloned(),
         attempt: a.fence.attempt.number,
+        revision: a.revision,
+        revisions: revisions(task),
         head: change.head.to_string(),
         files: change.files.clone(),
         additions: change.additions,
@@ -112,6 +114,28 @@ fn patch(a: &Attempt) -> Option<PatchView> {
             gaps: v.gaps.clone(),
         }),
         merged: a.merged.as_ref().map(ToString::to_string),
+    })
+}
+
+/// Every state its patch had, the newest last.
+fn revisions(task: &Task) -> Vec<RevisionView> {
+    let patch = task.patch();
+    let of_it = task.attempts.iter().filter(|a| a.patch.is_some() && a.patch.as_ref() == patch);
+    let mut all: Vec<_> = of_it.filter_map(revision).collect();
+    all.sort_by_key(|r| (r.number, r.attempt));
+    all
+}
+
+fn revision(a: &Attempt) -> Option<RevisionView> {
+    let change = a.change.as_ref()?;
+    Some(RevisionView {
+        number: a.revision,
+        attempt: a.fence.attempt.number,
+        head: change.head.to_string(),
+        additions: change.additions,
+        deletions: change.deletions,
+        verdict: a.verified.as_ref().map(|v| v.verdict.to_string()),
+        outcome: a.reason.map(|r| r.name().to_owned()),
     })
 }
 
@@ -150,7 +174,7 @@ fn sentence(record: &Record) -> String {
     match &record.event {
         E::Submitted { spec } => spec.title.clone(),
         E::Waits { text, .. } | E::Declined { text, .. } | E::MergeRefused { text, .. } => text.clone(),
-        E::Rejected { text } | E::ChoreFailed { text, .. } => text.clone(),
+        E::Rejected { text, .. } | E::ChoreFailed { text, .. } => text.clone(),
         E::Granted { lease, rows, .. } => {
             let row = rows.iter().find(|r| r.node == lease.node);
             let whom = row.map_or_else(|| lease.node.short(), |r| format!("{}: {}", r.name, r.reason));
@@ -163,7 +187,9 @@ fn sentence(record: &Record) -> String {
         E::BackOff { reason, until } => {
             format!("{}: next attempt in {} s", reason.name(), until.since(record.at).as_secs())
         }
-        E::PatchOpened { patch, .. } => format!("patch {patch} is open"),
+        E::PatchOpened { patch, revision: 1, .. } => format!("patch {patch} is opened as a draft"),
+        E::PatchOpened { patch, revision, .. } => format!("revision {revision} of patch {patch}, a draft"),
+        E::Archived => "the patch is archived".to_owned(),
         E::Verified { verdict, gaps, .. } => format!("{verdict} {}", gaps.join(", ")).trim_end().to_owned(),
         E::Merged { commit, .. } => format!("merged as {commit}"),
         E::StaleRefused { fence, current, what } if fence.epoch < *current => {

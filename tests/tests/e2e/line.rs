@@ -3,7 +3,7 @@
 use crate::node::{NodeProcess, Runs, TestNode};
 use crate::{parts, project};
 use ikigai_ports::NodeHandle as _;
-use ikigai_wire::api::TaskOptions;
+use ikigai_wire::api::{Command, TaskOptions};
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
@@ -65,13 +65,22 @@ async fn a_task_becomes_a_merged_radicle_patch() {
     let node = TestNode::start(&Runs::Docker(image), &forge, "").await;
     node.submit(&["T001"], TaskOptions::default()).await;
     node.until("verdict", |e| e.what == "verified").await;
+    // A reviewer sends it back: the next attempt adds a revision to the same patch.
+    let (task, reason) = (node.task("T001").await, "say more in the docstring".to_owned());
+    node.handle().command(&task.id, Command::Reject { reason, retry: true }).await.unwrap();
+    node.until("verdict of the next attempt", |e| e.what == "verified" && e.attempt == Some(2)).await;
+    let reviewed = task.patch.unwrap();
+    let second = node.task("T001").await;
+    let from = second.attempts[1].continues.as_ref().map(|c| c.commit.clone());
+    assert_eq!(from, Some(reviewed.head.clone()), "it goes on from what was reviewed");
+    let patch = second.patch.unwrap();
+    assert_eq!((patch.id.clone(), patch.revision), (reviewed.id, 2), "one patch for the task");
     node.accept_ready().await;
     node.until("ticked box", |e| e.what == "ticked").await;
     let known = node.handle().snapshot(ikigai_wire::api::Filter::default()).await.unwrap().projects;
     let repository = known[0].repository.clone();
-    let patch = node.task("T001").await.patch.unwrap().id.unwrap();
-    let show =
-        ["cob", "show", "--repo", &repository, "--type", "xyz.radicle.patch", "--object", patch.as_str()];
+    let id = patch.id.unwrap();
+    let show = ["cob", "show", "--repo", &repository, "--type", "xyz.radicle.patch", "--object", id.as_str()];
     let rad = std::process::Command::new(radicle.join("rad"))
         .args(show)
         .env("RAD_HOME", node.home().join("radicle"))
@@ -80,6 +89,9 @@ async fn a_task_becomes_a_merged_radicle_patch() {
         .unwrap();
     let cob: serde_json::Value = serde_json::from_slice(&rad.stdout).unwrap();
     assert_eq!(cob["state"]["status"], "merged", "{cob:#}");
+    let heads: Vec<_> = cob["revisions"].as_object().unwrap().values().map(|r| r["oid"].clone()).collect();
+    let known: Vec<_> = patch.revisions.iter().map(|r| r.head.clone()).collect();
+    assert!(heads.len() == 2 && known.iter().all(|k| heads.iter().any(|h| h == k)), "{heads:?} {known:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,14 +1,15 @@
 //! The Forge port on a bare git repository: patches are branches, what is said of them is a chain of commits.
 //!
-//! `refs/heads/patches/<id>` is a patch's head. `refs/ikigai/meta/<id>` is its record: the tree of its newest
-//! commit holds `patch.json`, and each commit's message is one event (`git log` shows them). Both travel by
-//! push and fetch like all else, so several nodes can share one repository.
+//! `refs/heads/patches/<id>` is a patch's head, `refs/ikigai/revisions/<id>/<n>` are all heads it had, from 1.
+//! `refs/ikigai/meta/<id>` is its record: the tree of its newest commit holds `patch.json`, and each commit's
+//! message is one event (`git log` shows them). All of it travels by push and fetch like all else, so several nodes
+//! can share one repository.
 
 use crate::commit::checked;
 use crate::copies::Copies;
 use crate::merge;
 use async_trait::async_trait;
-use ikigai_ports::forge::{ForgeProject, Mark, Patch, PatchText};
+use ikigai_ports::forge::{ForgeProject, Mark, Opened, Patch, PatchText};
 use ikigai_ports::{Forge, PortError, PortResult, Signer};
 use ikigai_types::{Change, Commit, Fence, PatchId, ProjectId};
 use record::Record;
@@ -47,6 +48,37 @@ impl GitForge {
     /// A forge at `place`, pushed to from `copies`.
     pub fn at(copies: Copies, place: Place) -> Self {
         Self { copies, place }
+    }
+
+    /// Adds a revision to `patch`, or finds that of `fence`; answers its number.
+    async fn revise(
+        &self,
+        project: &ProjectId,
+        patch: &PatchId,
+        fence: &Fence,
+        change: &Change,
+    ) -> PortResult<usize> {
+        let mut tries = 0;
+        loop {
+            let (tip, mut record) = record::read(&self.copies, project, patch).await?;
+            if let Some(number) = record.number_of(fence) {
+                return Ok(number);
+            }
+            if record.is_merged() {
+                return Err(PortError::Conflict(format!("patch {patch} is merged already")));
+            }
+            let number = record.revise(fence, change);
+            let message = format!("revision {number}");
+            let next = record::write(&self.copies, project, &record, &message, Some(&tip)).await?;
+            let [branch, kept] = record.refs(patch);
+            match remote::push(self, project, &[branch, kept, format!("{next}:{}", record::name(patch))])
+                .await
+            {
+                Err(PortError::Conflict(_)) if tries < 5 => tries += 1,
+                other => return other.map(|()| number),
+            }
+            remote::sync(self, project).await?;
+        }
     }
 
     /// Changes the record of `patch` by `change`, which answers the event's message or that there is nothing
@@ -101,21 +133,29 @@ impl Forge for GitForge {
         &self,
         project: &ProjectId,
         fence: &Fence,
+        onto: Option<&PatchId>,
         change: &Change,
         text: &PatchText,
-    ) -> PortResult<PatchId> {
+    ) -> PortResult<Opened> {
         checked(&change.head)?;
         let _held = self.copies.hold(project).await?;
         remote::sync(self, project).await?;
-        let patch = record::id(&self.copies, fence).await?;
-        if record::read(&self.copies, project, &patch).await.is_ok() {
-            return Ok(patch);
+        let own = record::id(&self.copies, &fence.attempt.task).await?;
+        for patch in onto.into_iter().chain([&own]) {
+            match self.revise(project, patch, fence, change).await {
+                Err(PortError::NotFound(_)) => {}
+                Ok(number) => {
+                    let revision = u32::try_from(number).unwrap_or(u32::MAX);
+                    return Ok(Opened { patch: patch.clone(), revision });
+                }
+                Err(error) => return Err(error),
+            }
         }
-        let record = Record::draft(&patch, fence, change, text);
+        let record = Record::draft(&own, fence, change, text);
         let commit = record::write(&self.copies, project, &record, "opened as a draft", None).await?;
-        let head = format!("+{}:refs/heads/patches/{patch}", change.head);
-        remote::push(self, project, &[head, format!("{commit}:{}", record::name(&patch))]).await?;
-        Ok(patch)
+        let [branch, kept] = record.refs(&own);
+        remote::push(self, project, &[branch, kept, format!("{commit}:{}", record::name(&own))]).await?;
+        Ok(Opened { patch: own, revision: 1 })
     }
 
     async fn comment(&self, project: &ProjectId, patch: &PatchId, body: &str) -> PortResult<()> {
@@ -127,6 +167,7 @@ impl Forge for GitForge {
     async fn mark(&self, project: &ProjectId, patch: &PatchId, mark: Mark) -> PortResult<()> {
         let _held = self.copies.hold(project).await?;
         let state = match mark {
+            Mark::Draft => "draft",
             Mark::Ready => "open",
             Mark::Archived => "archived",
         };

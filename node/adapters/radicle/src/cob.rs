@@ -18,6 +18,7 @@ const OBJECT: usize = 8 << 20;
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Cob {
     pub title: String,
+    author: Author,
     state: Status,
     revisions: BTreeMap<String, Revision>,
     timeline: Vec<String>,
@@ -28,8 +29,14 @@ struct Status {
     status: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Author {
+    id: String,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 struct Revision {
+    author: Author,
     oid: String,
     description: Vec<Text>,
     discussion: Discussion,
@@ -52,21 +59,32 @@ impl Cob {
         &self.state.status
     }
 
-    /// The newest revision and its id.
-    fn latest(&self) -> Option<(&str, &Revision)> {
-        let id = self.timeline.iter().rev().find(|id| self.revisions.contains_key(*id))?;
-        Some((id, self.revisions.get(id)?))
+    /// Whether the holder of `did` opened it.
+    pub fn is_by(&self, did: &str) -> bool {
+        self.author.id == did
+    }
+
+    /// Revisions by whoever opened it, with their ids, the oldest first. Others may propose revisions too: those
+    /// are no state of the patch.
+    fn revisions(&self) -> impl DoubleEndedIterator<Item = (&str, &Revision)> {
+        let own = |id| self.revisions.get_key_value(id).filter(|(_, r)| r.author == self.author);
+        self.timeline.iter().filter_map(own).map(|(id, revision)| (&**id, revision))
     }
 
     /// The id of the newest revision.
     pub fn revision(&self) -> Option<&str> {
-        self.latest().map(|(id, _)| id)
+        self.revisions().next_back().map(|(id, _)| id)
+    }
+
+    /// Which revision says the line `trailer` of itself, from 1.
+    pub fn number_of(&self, trailer: &str) -> Option<u32> {
+        let says = |(_, r): (_, &Revision)| r.text().lines().any(|line| line == trailer);
+        self.revisions().position(says).and_then(|i| u32::try_from(i + 1).ok())
     }
 
     /// What the first revision says of the patch, as it was last edited.
     pub fn description(&self) -> &str {
-        let first = self.timeline.iter().find_map(|id| self.revisions.get(id));
-        first.and_then(|r| r.description.last()).map_or("", |text| &text.body)
+        self.revisions().next().map_or("", |(_, r)| r.text())
     }
 
     /// Whether somebody said `body` on it already.
@@ -76,16 +94,24 @@ impl Cob {
 
     /// The patch as the port lists it, with the time of its newest revision.
     pub fn patch(&self, id: &str) -> Option<(u64, Patch)> {
-        let (_, latest) = self.latest()?;
-        let head = Commit(latest.oid.clone()).to_string();
-        let good = head.len() == 40 && head.bytes().all(|b| b.is_ascii_hexdigit());
+        let (_, latest) = self.revisions().next_back()?;
+        let heads: Vec<Commit> = self.revisions().map(|(_, r)| Commit(r.oid.clone())).collect();
+        let good = heads.iter().all(|head| is_id(&head.0));
         let patch = Patch {
             id: PatchId::new(id).ok()?,
             title: self.title.clone(),
             state: self.state.status.clone(),
-            head: Commit(head),
+            head: heads.last()?.clone(),
+            revisions: heads,
         };
         good.then_some((latest.timestamp, patch))
+    }
+}
+
+impl Revision {
+    /// What it says of itself, as it was last edited.
+    fn text(&self) -> &str {
+        self.description.last().map_or("", |text| &text.body)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::signer::{KeySigner, nid};
 use crate::supervisor::Supervisor;
 use async_trait::async_trait;
 use ikigai_git::{Copies, merge};
-use ikigai_ports::forge::{ForgeProject, Mark, Patch, PatchText};
+use ikigai_ports::forge::{ForgeProject, Mark, Opened, Patch, PatchText};
 use ikigai_ports::{Forge, PortError, PortResult, Signer};
 use ikigai_types::{Change, Commit, Fence, NodeId, PatchId, ProjectId};
 use std::collections::HashMap;
@@ -121,14 +121,15 @@ impl Forge for RadicleForge {
         &self,
         project: &ProjectId,
         fence: &Fence,
+        onto: Option<&PatchId>,
         change: &Change,
         text: &PatchText,
-    ) -> PortResult<PatchId> {
+    ) -> PortResult<Opened> {
         let known = project::get(self, project)?;
         let _held = self.copies.hold(project).await?;
-        let id = patch::open(self, project, &known, fence, change, text).await?;
+        let opened = patch::open(self, project, &known, fence, onto, change, text).await?;
         self.told(&known);
-        Ok(id)
+        Ok(opened)
     }
 
     async fn comment(&self, project: &ProjectId, patch: &PatchId, body: &str) -> PortResult<()> {
@@ -152,14 +153,7 @@ impl Forge for RadicleForge {
         let known = project::get(self, project)?;
         let _held = self.copies.hold(project).await?;
         let cob = cob::show(&self.programs, &known.id, patch.as_str()).await?;
-        let verb = match (mark, cob.state()) {
-            (Mark::Ready, "draft") => "ready",
-            (Mark::Archived, "draft" | "open") => "archive",
-            _ => return Ok(()),
-        };
-        let call =
-            self.programs.rad("patch").args([verb, "--no-announce", "--repo", &known.id, patch.as_str()]);
-        call.run().await?;
+        patch::mark(self, &known, patch.as_str(), &cob, mark).await?;
         self.told(&known);
         Ok(())
     }

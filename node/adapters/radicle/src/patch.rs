@@ -1,14 +1,15 @@
-//! Patches of one repository: opened once per fence, listed, and merged by pushing the default branch.
+//! Patches of one repository: one per task with a revision per fence, listed, and merged by pushing the default
+//! branch.
 
 use crate::cob::{self, Cob};
 use crate::forge::RadicleForge;
 use crate::home::replace;
 use ikigai_git::Standing;
 use ikigai_git::names::ref_part;
-use ikigai_ports::forge::{ForgeProject, Patch, PatchText};
+use ikigai_ports::forge::{ForgeProject, Mark, Opened, Patch, PatchText};
 use ikigai_ports::{PortError, PortResult};
-use ikigai_types::{Change, Commit, Fence, PatchId, ProjectId};
-use std::path::PathBuf;
+use ikigai_types::{Change, Commit, Fence, PatchId, ProjectId, TaskId};
+use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 /// Longest title, in characters.
@@ -16,106 +17,192 @@ const TITLE: usize = 200;
 /// Where the copy keeps the default branch as Radicle has it.
 const FETCHED: &str = "refs/ikigai/forge/heads/";
 
-/// Opens a draft patch of `change`, or finds the one that was opened for `fence`.
+/// Makes `change` a revision of the task's patch, or finds the revision that was made under `fence`.
 pub(crate) async fn open(
     forge: &RadicleForge,
     project: &ProjectId,
     known: &ForgeProject,
     fence: &Fence,
+    onto: Option<&PatchId>,
     change: &Change,
     text: &PatchText,
-) -> PortResult<PatchId> {
-    let note = note(forge, project, fence);
-    let trailer = format!("Ikigai-Attempt: {fence}");
-    let opened = match std::fs::read_to_string(&note) {
-        // The note says that a push was begun; only the patches themselves say whether it arrived.
-        Ok(id) if id.is_empty() => find(forge, known, &trailer).await?,
-        Ok(id) => Some(id),
-        Err(_) => None,
-    };
-    let id = match opened {
-        Some(id) => id,
+) -> PortResult<Opened> {
+    let scene = Scene { forge, project, known, change, trailer: format!("Ikigai-Attempt: {fence}") };
+    let note = note(forge, project, &fence.attempt.task);
+    let (id, revision) = match standing(&scene, onto, &note, &fence.attempt.task).await? {
+        Some(id) => {
+            let number = scene.revise(&id).await?;
+            (id, number)
+        }
         None => {
             remember(&note, "")?;
-            push(forge, project, known, change, text, &trailer).await?
+            (scene.push(text, &task_line(&fence.attempt.task)).await?, 1)
         }
     };
     let cob = cob::show(&forge.programs, &known.id, &id).await?;
-    describe(forge, known, &id, &cob, text, &trailer).await?;
+    // What the patch is about is said by its first revision, under whichever lease that was made.
+    if cob.number_of(&scene.trailer) == Some(1) {
+        scene.describe(&id, &cob, text, &task_line(&fence.attempt.task)).await?;
+    }
     remember(&note, &id)?;
-    PatchId::new(id).map_err(|_| PortError::Corrupt("the id of a new patch".to_owned()))
+    let patch = PatchId::new(id).map_err(|_| PortError::Corrupt("the id of a new patch".to_owned()))?;
+    Ok(Opened { patch, revision })
 }
 
-fn note(forge: &RadicleForge, project: &ProjectId, fence: &Fence) -> PathBuf {
-    let name = format!("{}-{}-{}", ref_part(fence.attempt.task.as_str()), fence.attempt.number, fence.epoch);
-    forge.home.note("patches", project.as_str()).join(name)
+/// What one change is brought to the forge with.
+struct Scene<'a> {
+    forge: &'a RadicleForge,
+    project: &'a ProjectId,
+    known: &'a ForgeProject,
+    change: &'a Change,
+    /// The line by which its revision is known.
+    trailer: String,
 }
 
-fn remember(note: &std::path::Path, id: &str) -> PortResult<()> {
+/// The task's patch, if it has one.
+async fn standing(
+    scene: &Scene<'_>,
+    onto: Option<&PatchId>,
+    note: &Path,
+    task: &TaskId,
+) -> PortResult<Option<String>> {
+    if let Some(onto) = onto {
+        match cob::show(&scene.forge.programs, &scene.known.id, onto.as_str()).await {
+            Ok(_) => return Ok(Some(onto.to_string())),
+            // The node that owned the task before had another repository of the project.
+            Err(PortError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    match std::fs::read_to_string(note) {
+        // The note says that a push was begun; only the patches themselves say whether it arrived.
+        Ok(id) if id.is_empty() => find(scene.forge, scene.known, &task_line(task)).await,
+        Ok(id) => Ok(Some(id)),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The line by which the patch of a task is known.
+fn task_line(task: &TaskId) -> String {
+    format!("Ikigai-Patch: {task}")
+}
+
+fn note(forge: &RadicleForge, project: &ProjectId, task: &TaskId) -> PathBuf {
+    forge.home.note("patches", project.as_str()).join(ref_part(task.as_str()))
+}
+
+fn remember(note: &Path, id: &str) -> PortResult<()> {
     if let Some(folder) = note.parent() {
         std::fs::create_dir_all(folder).map_err(|e| PortError::failed("noting a patch", e))?;
     }
     replace(note, id.as_bytes(), 0o600).map_err(|e| PortError::failed("noting a patch", e))
 }
 
-/// The patch whose description ends with `trailer`.
-async fn find(forge: &RadicleForge, known: &ForgeProject, trailer: &str) -> PortResult<Option<String>> {
+/// The patch of this node whose description has the line `wanted`.
+async fn find(forge: &RadicleForge, known: &ForgeProject, wanted: &str) -> PortResult<Option<String>> {
     let storage = forge.home.storage(&known.id);
+    let own = format!("did:key:{}", forge.nid());
     for id in cob::tips(forge.copies.git(), &storage).await?.into_keys() {
-        let cob = cob::show(&forge.programs, &known.id, &id).await?;
-        if cob.description().lines().any(|line| line == trailer) {
+        // Anyone may write nonsense in their own namespace, and the same line in theirs.
+        let Ok(cob) = cob::show(&forge.programs, &known.id, &id).await else { continue };
+        if cob.is_by(&own) && cob.description().lines().any(|line| line == wanted) {
             return Ok(Some(id));
         }
     }
     Ok(None)
 }
 
-/// Pushes the head as a new draft; answers the patch's id.
-async fn push(
-    forge: &RadicleForge,
-    project: &ProjectId,
-    known: &ForgeProject,
-    change: &Change,
-    text: &PatchText,
-    trailer: &str,
-) -> PortResult<String> {
-    // Push options know no quotes, line ends or other scripts; the real text follows as an edit.
-    let plain = |c: &char| c.is_ascii_alphanumeric() || " .,:;()+-_/".contains(*c);
-    let title: String = title(text).chars().filter(plain).collect();
-    let title = if title.trim().is_empty() { "a change" } else { title.trim() };
-    let call = forge.programs.git(&forge.copies.path(project), "push");
-    let call =
-        call.args(["-o", "no-sync", "-o", "patch.draft", "-o", &format!("patch.base={}", change.base)]);
-    let call =
-        call.args(["-o", &format!("patch.message={title}"), "-o", &format!("patch.message={trailer}")]);
-    let answer =
-        call.args([&remote(forge, known), &format!("{}:refs/patches", change.head)]).answer().await?;
-    let said = answer.stderr.clone();
-    if answer.code != 0 && said.contains("already included in the base branch") {
-        return Err(PortError::Refused(format!("{} is in the default branch already", change.head)));
+impl Scene<'_> {
+    /// Pushes the head as a new draft; answers the patch's id.
+    async fn push(&self, text: &PatchText, task_line: &str) -> PortResult<String> {
+        let title = title(text);
+        // Push options know no quotes, line ends or other scripts; the real text follows as an edit.
+        let plain = |c: &char| c.is_ascii_alphanumeric() || " .,:;()+-_/".contains(*c);
+        let title: String = title.chars().filter(plain).collect();
+        let title = if title.trim().is_empty() { "a change" } else { title.trim() };
+        let says = [title, task_line, &self.trailer];
+        let said = self.send(&["patch.draft"], &says, "refs/patches").await?;
+        let id = said.split_once("Patch ").and_then(|(_, rest)| rest.split(' ').next());
+        id.map(str::to_owned).ok_or_else(|| PortError::Corrupt(format!("the answer to a push ({said:?})")))
     }
-    answer.good()?;
-    let id = said.split_once("Patch ").and_then(|(_, rest)| rest.split(' ').next());
-    id.map(str::to_owned).ok_or_else(|| PortError::Corrupt(format!("the answer to a push ({said:?})")))
+
+    /// Pushes the head as a new revision of the patch `id`, unless it is one; answers its number.
+    async fn revise(&self, id: &str) -> PortResult<u32> {
+        let cob = self.read(id).await?;
+        if let Some(number) = cob.number_of(&self.trailer) {
+            return Ok(number);
+        }
+        if cob.state() == "merged" {
+            return Err(PortError::Conflict(format!("patch {id} is merged already")));
+        }
+        // A draft first: what was not checked is not for review, not even for a moment.
+        mark(self.forge, self.known, id, &cob, Mark::Draft).await?;
+        let (says, to) = (["a revision", &self.trailer], format!("refs/heads/patches/{id}"));
+        self.send(&[], &says, &to).await?;
+        let cob = self.read(id).await?;
+        cob.number_of(&self.trailer)
+            .ok_or_else(|| PortError::Refused(format!("{} made no revision of patch {id}", self.change.head)))
+    }
+
+    async fn read(&self, id: &str) -> PortResult<Cob> {
+        cob::show(&self.forge.programs, &self.known.id, id).await
+    }
+
+    /// One push; answers what was said of it.
+    async fn send(&self, options: &[&str], says: &[&str], to: &str) -> PortResult<String> {
+        let mut call = self.forge.programs.git(&self.forge.copies.path(self.project), "push");
+        call = call.args(["-o", "no-sync", "-o", &format!("patch.base={}", self.change.base)]);
+        for option in options {
+            call = call.args(["-o", option]);
+        }
+        for line in says {
+            call = call.args(["-o", &format!("patch.message={line}")]);
+        }
+        let refs = format!("+{}:{to}", self.change.head);
+        let answer = call.args([&remote(self.forge, self.known), &refs]).answer().await?;
+        let said = answer.stderr.clone();
+        if answer.code != 0 && said.contains("already included in the base branch") {
+            return Err(PortError::Refused(format!("{} is in the default branch already", self.change.head)));
+        }
+        answer.good()?;
+        Ok(said)
+    }
+
+    /// Gives the patch its whole text where that differs from what it says.
+    async fn describe(&self, id: &str, cob: &Cob, text: &PatchText, task_line: &str) -> PortResult<()> {
+        let title = title(text);
+        let body = text.body.replace(['\0', '\r'], "");
+        let description = format!("{}\n\n{task_line}\n{}", body.trim(), self.trailer).trim().to_owned();
+        if cob.title == title && cob.description().trim() == description {
+            return Ok(());
+        }
+        let rad = self.forge.programs.rad("patch");
+        let call = rad.args(["edit", "--no-announce", "--repo", &self.known.id, id]);
+        call.arg(format!("--message={title}")).arg(format!("--message={description}")).run().await?;
+        Ok(())
+    }
 }
 
-/// Gives the patch its whole text where that differs from what it says.
-async fn describe(
+/// Moves a patch to another state where it is not there already. What is merged stays merged.
+pub(crate) async fn mark(
     forge: &RadicleForge,
     known: &ForgeProject,
     id: &str,
     cob: &Cob,
-    text: &PatchText,
-    trailer: &str,
+    mark: Mark,
 ) -> PortResult<()> {
-    let title = title(text);
-    let body = text.body.replace(['\0', '\r'], "");
-    let description = format!("{}\n\n{trailer}", body.trim()).trim().to_owned();
-    if cob.title == title && cob.description().trim() == description {
-        return Ok(());
+    let steps: &[&[&str]] = match (mark, cob.state()) {
+        (Mark::Draft, "open") => &[&["ready", "--undo"]],
+        (Mark::Draft, "archived") => &[&["archive", "--undo"], &["ready", "--undo"]],
+        (Mark::Ready, "draft") => &[&["ready"]],
+        (Mark::Ready, "archived") => &[&["archive", "--undo"]],
+        (Mark::Archived, "draft" | "open") => &[&["archive"]],
+        _ => &[],
+    };
+    for step in steps {
+        let call = forge.programs.rad("patch").args(step.iter().copied());
+        call.args(["--no-announce", "--repo", &known.id, id]).run().await?;
     }
-    let call = forge.programs.rad("patch").args(["edit", "--no-announce", "--repo", &known.id, id]);
-    call.arg(format!("--message={title}")).arg(format!("--message={description}")).run().await?;
     Ok(())
 }
 

@@ -51,8 +51,10 @@ pub struct Attempt {
     pub salvage: Option<String>,
     /// The commit there, when another attempt may go on from it.
     pub saved: Option<Commit>,
-    /// Its patch.
+    /// The task's patch, once its result is a revision of it.
     pub patch: Option<PatchId>,
+    /// Which revision of the patch its result is, from 1; 0 while it is none.
+    pub revision: u32,
     /// What the checks said.
     pub verified: Option<Verification>,
     /// Its merge commit.
@@ -111,6 +113,9 @@ pub struct Continues {
     pub commit: Commit,
     /// What that began from: the result is compared with it.
     pub base: Commit,
+    /// It was not cut short: it is a result that a reviewer sent back.
+    #[serde(default)]
+    pub reviewed: bool,
 }
 
 impl Attempt {
@@ -143,6 +148,7 @@ impl Attempt {
             salvage: None,
             saved: None,
             patch: None,
+            revision: 0,
             verified: None,
             merged: None,
             started_at: at,

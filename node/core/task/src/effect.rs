@@ -38,7 +38,8 @@ pub enum Effect {
         /// Who holds it.
         node: NodeId,
     },
-    /// Open its patch; answer `PatchOpened` or `ChoreFailed`.
+    /// Make its result a revision of the task's patch, opened if there is none; answer `PatchOpened` or
+    /// `ChoreFailed`.
     OpenPatch(Fence),
     /// Run its checks from a clean checkout; answer `Verified` or `ChoreFailed`.
     Verify(Fence),
@@ -46,10 +47,17 @@ pub enum Effect {
     Merge(Fence),
     /// Tick its box; answer `Ticked` or `ChoreFailed`.
     Tick(TaskId),
-    /// Say on its patch that it will not be merged, and why.
-    Archive {
+    /// Say on its patch why it is sent back to the agent, where somebody has to be told, and make it a draft again.
+    SendBack {
         /// The lease.
         fence: Fence,
+        /// Why; empty when whoever wants it changed said so on the patch itself.
+        text: String,
+    },
+    /// Archive its patch, and say there why it will not be merged; answer `Archived` or `ChoreFailed`.
+    Archive {
+        /// The task.
+        task: TaskId,
         /// Why.
         text: String,
     },

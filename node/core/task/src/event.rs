@@ -160,7 +160,12 @@ pub enum Event {
         fence: Fence,
         /// The forge's id.
         patch: PatchId,
+        /// Which revision of that patch it is, from 1.
+        #[serde(default = "first")]
+        revision: u32,
     },
+    /// Its patch is archived: it will not go on.
+    Archived,
     /// Its checks were run again.
     Verified {
         /// The lease it was made under.
@@ -199,6 +204,9 @@ pub enum Event {
     Rejected {
         /// Why.
         text: String,
+        /// What was said on the forge that this answers, by the ids it has there.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notes: Vec<String>,
     },
     /// A person holds it.
     Paused,
@@ -253,6 +261,11 @@ pub enum Event {
     },
 }
 
+/// Before patches grew by revisions, each attempt had a patch of its own.
+const fn first() -> u32 {
+    1
+}
+
 impl Event {
     /// The word other programs know it by.
     pub const fn name(&self) -> &'static str {
@@ -274,6 +287,7 @@ impl Event {
             Self::BackOff { .. } => "back-off",
             Self::Failed { .. } => "failed",
             Self::PatchOpened { .. } => "patch-opened",
+            Self::Archived => "patch-archived",
             Self::Verified { .. } => "verified",
             Self::AcceptDecided { .. } => "accept-decided",
             Self::MergeRefused { .. } => "merge-refused",

@@ -66,6 +66,8 @@ pub enum Command {
         text: String,
         /// Start another attempt.
         retry: bool,
+        /// What was said on the forge that this answers, by the ids it has there: it is answered once.
+        notes: Vec<String>,
     },
 }
 
@@ -174,6 +176,13 @@ pub enum Observation {
         fence: Fence,
         /// The forge's id.
         patch: PatchId,
+        /// Which revision of it, from 1.
+        revision: u32,
+    },
+    /// The patch is archived.
+    Archived {
+        /// The task.
+        task: TaskId,
     },
     /// The checks were run again.
     Verified {

@@ -163,9 +163,10 @@ impl Turn<'_> {
             Observation::Typing { fence, writer } => self.typing(&fence, writer),
             Observation::Quota { fence, until } => self.quota(fence, until),
             ended @ Observation::Ended { .. } => self.ended(ended),
-            Observation::PatchOpened { fence, patch } => {
-                self.result(&fence, "patch", |fence| Event::PatchOpened { fence, patch });
+            Observation::PatchOpened { fence, patch, revision } => {
+                self.result(&fence, "patch", |fence| Event::PatchOpened { fence, patch, revision });
             }
+            Observation::Archived { task } => self.patch_archived(&task),
             Observation::Verified { fence, verdict, node, checks, gaps } => {
                 self.verified(&fence, verdict, node, checks, gaps);
             }
@@ -248,6 +249,7 @@ impl Turn<'_> {
         } else {
             self.emit(id, Event::Failed { reason });
             self.wait_no_longer(id, Reason::Superseded);
+            self.do_chore(id);
         }
         self.look_again();
     }

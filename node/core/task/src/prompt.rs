@@ -34,14 +34,22 @@ pub fn prompt(task: &Task, number: u32) -> String {
 /// What an earlier attempt left, when this one goes on from it.
 fn begins_with(task: &Task, number: u32, text: &mut String) {
     let this = task.attempts.iter().find(|a| a.number() == number);
-    if let Some(from) = this.and_then(|a| a.continues.as_ref()) {
-        let _ = writeln!(
+    let Some(from) = this.and_then(|a| a.continues.as_ref()) else { return };
+    let _ = if from.reviewed {
+        writeln!(
+            text,
+            "\nYou go on from the result of attempt {}, commit {}: see `git log` and `git show`.\n\
+             A reviewer read it. Change what they ask for, and leave the rest of it as it is.",
+            from.attempt, from.commit
+        )
+    } else {
+        writeln!(
             text,
             "\nYou go on from what was saved of attempt {} when it was cut short, commit {}: see `git log` and `git show`.\n\
              Files it had not committed are in the last commit. Take over what is good and undo what is not.",
             from.attempt, from.commit
-        );
-    }
+        )
+    };
 }
 
 /// Why the attempt before this one was not taken.

@@ -3,10 +3,11 @@
 mod apply;
 
 use crate::attempt::{Attempt, Continues, Phase};
-use crate::retry::Blame;
+use crate::retry::{Blame, Reason};
 use crate::spec::TaskSpec;
 use crate::state::TaskState;
-use ikigai_types::{Epoch, Fence, NodeId, PlacementRow, Timestamp, Usage};
+use ikigai_types::{Epoch, Fence, NodeId, PatchId, PlacementRow, Timestamp, Usage};
+use std::collections::BTreeSet;
 
 /// A task and its history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,10 @@ pub struct Task {
     pub rows: Vec<PlacementRow>,
     /// What a person said when refusing it, for the next prompt.
     pub rejected: Option<String>,
+    /// What was said on the forge and answered by another attempt, by the ids it has there.
+    pub heard: BTreeSet<String>,
+    /// Its patch is archived.
+    pub archived: bool,
     /// Who owned it before a person moved it here.
     pub adopted_from: Option<NodeId>,
     /// Accepted by its owner.
@@ -68,6 +73,8 @@ impl Task {
             wait_text: String::new(),
             rows: Vec::new(),
             rejected: None,
+            heard: BTreeSet::new(),
+            archived: false,
             adopted_from: None,
             submitted_at: at,
             updated_at: at,
@@ -83,6 +90,11 @@ impl Task {
     /// did not answer may run it all the same, and its lines would be taken for the next one's.
     pub const fn next_number(&self) -> u32 {
         self.numbered + 1
+    }
+
+    /// Its patch, which each attempt with a result adds a revision to.
+    pub fn patch(&self) -> Option<&PatchId> {
+        self.attempts.iter().rev().find_map(|a| a.patch.as_ref())
     }
 
     /// How many ended attempts are to be blamed on `blame`.
@@ -124,15 +136,25 @@ impl Task {
         self.attempts.last().map_or(self.epoch, |a| a.fence.epoch)
     }
 
-    /// What the next attempt goes on from: the newest that was saved, as long as every attempt since then ended
-    /// for a reason that says nothing against its work.
+    /// What the next attempt goes on from: a result that a reviewer sent back; or the newest that was saved, as long
+    /// as every attempt since then ended for a reason that says nothing against its work.
     pub fn continues(&self) -> Option<Continues> {
         for a in self.attempts.iter().rev().filter(|a| a.phase != Phase::Away) {
-            if !a.reason.is_some_and(crate::retry::Reason::resumes) {
-                return None;
+            if let (None, Some(change), true) = (a.reason, &a.change, self.rejected.is_some()) {
+                let (commit, base) = (change.head.clone(), change.base.clone());
+                return Some(Continues { attempt: a.number(), commit, base, reviewed: true });
+            }
+            if !a.reason.is_some_and(Reason::resumes) {
+                // What a reviewer wanted changed is still the place to begin, unless it does not merge any more.
+                return a.continues.clone().filter(|c| c.reviewed && a.reason != Some(Reason::Conflict));
             }
             if let (Some(commit), Some(base)) = (&a.saved, &a.base) {
-                return Some(Continues { attempt: a.number(), commit: commit.clone(), base: base.clone() });
+                return Some(Continues {
+                    attempt: a.number(),
+                    commit: commit.clone(),
+                    base: base.clone(),
+                    reviewed: false,
+                });
             }
         }
         None

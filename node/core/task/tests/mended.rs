@@ -165,7 +165,7 @@ fn a_chore_that_failed_is_repeated_once_after_a_restart() {
     let fence = desk.run();
     desk.end(&fence, None);
     let patch = PatchId::new("patch").unwrap();
-    desk.see(Observation::PatchOpened { fence: fence.clone(), patch });
+    desk.see(Observation::PatchOpened { fence: fence.clone(), patch, revision: 1 });
     let (verdict, node) = (Verdict::Verified, me());
     desk.see(Observation::Verified { fence, verdict, node, checks: Vec::new(), gaps: Vec::new() });
     desk.ask(Command::Accept { force: false });

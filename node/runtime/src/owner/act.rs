@@ -66,8 +66,8 @@ impl Driver {
     fn chore(&self, effect: Effect) {
         let id = match &effect {
             Effect::OpenPatch(fence) | Effect::Verify(fence) | Effect::Merge(fence) => &fence.attempt.task,
-            Effect::Archive { fence, .. } => &fence.attempt.task,
-            Effect::Tick(id) => id,
+            Effect::SendBack { fence, .. } => &fence.attempt.task,
+            Effect::Tick(id) | Effect::Archive { task: id, .. } => id,
             _ => return,
         };
         if let Some(task) = self.owner.task(id).cloned() {

@@ -20,19 +20,22 @@ pub trait Forge: fmt::Debug + Send + Sync + 'static {
     /// finds that it is, and answers its id there (`rad:z…`) and its default branch.
     async fn adopt(&self, project: &ProjectId, checkout: &Path) -> PortResult<ForgeProject>;
 
-    /// Opens a draft patch, or finds the one opened for `fence`.
+    /// Makes `change` a revision of the task's patch, and that a draft: of `onto`, of the one that was opened for
+    /// the task before, or of a new one when there is none. A fence has one revision, however often this is asked.
+    /// [`crate::PortError::Conflict`] when the patch is merged already.
     async fn open(
         &self,
         project: &ProjectId,
         fence: &Fence,
+        onto: Option<&PatchId>,
         change: &Change,
         text: &PatchText,
-    ) -> PortResult<PatchId>;
+    ) -> PortResult<Opened>;
 
     /// Adds a comment (a verdict, a review line).
     async fn comment(&self, project: &ProjectId, patch: &PatchId, body: &str) -> PortResult<()>;
 
-    /// Takes a patch out of draft, or archives it.
+    /// Makes a patch a draft, takes it out of draft, or archives it. A merged one stays what it is.
     async fn mark(&self, project: &ProjectId, patch: &PatchId, mark: Mark) -> PortResult<()>;
 
     /// Merges `head` into the default branch by a three-way merge without touching any checkout, signs the
@@ -73,9 +76,20 @@ pub struct PatchText {
     pub body: String,
 }
 
+/// Where a change is on the forge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    /// The task's patch.
+    pub patch: PatchId,
+    /// Which revision of it the change is, from 1.
+    pub revision: u32,
+}
+
 /// What to mark a patch as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
+    /// Not for review yet.
+    Draft,
     /// Ready for review.
     Ready,
     /// Will not be merged.
@@ -93,4 +107,6 @@ pub struct Patch {
     pub state: String,
     /// Head of its newest revision.
     pub head: Commit,
+    /// Heads of its revisions by whoever opened it, the oldest first.
+    pub revisions: Vec<Commit>,
 }

@@ -7,6 +7,7 @@ mod audit;
 mod event;
 mod mesh;
 mod notice;
+mod patch;
 mod problem;
 mod request;
 mod seed;
@@ -19,6 +20,7 @@ pub use audit::{AuditCheck, AuditEntry};
 pub use event::{Event, LogEntry};
 pub use mesh::{InvitationView, InviteRequest, JoinRequest, JoinView, MemberView, MeshView};
 pub use notice::ChannelView;
+pub use patch::{CheckView, Evidence, PatchView, RevisionView};
 pub use problem::{Code, Problem};
 pub use request::{
     Command, DisconnectOptions, Filter, NodeCommand, SubmitRequest, SubmitSource, TaskOptions,
@@ -27,8 +29,8 @@ pub use seed::{CapacityView, EvictRequest, HealthView, PatchItem, PodView};
 pub use session::{LoginLink, LoginRequest, SessionView};
 pub use share::{SharedAttempt, SharedPatch, SharedTask};
 pub use view::{
-    AttemptView, CheckView, ContinuesView, Document, EdgeView, Evidence, List, NodeView, OpenView, PatchView,
-    PlacementView, PlanView, PlannedTask, ProjectView, Snapshot, SubmitView, TaskView, WhyView,
+    AttemptView, ContinuesView, Document, EdgeView, List, NodeView, OpenView, PlacementView, PlanView,
+    PlannedTask, ProjectView, Snapshot, SubmitView, TaskView, WhyView,
 };
 
 /// The version every document names.

@@ -4,11 +4,13 @@ use crate::commit::{Draft, checked};
 use crate::copies::Copies;
 use ikigai_ports::forge::{Patch, PatchText};
 use ikigai_ports::{PortError, PortResult};
-use ikigai_types::{Change, Commit, Fence, PatchId, ProjectId};
+use ikigai_types::{Change, Commit, Fence, PatchId, ProjectId, TaskId};
 use serde::{Deserialize, Serialize};
 
 /// Where records are in the shared repository.
 pub(super) const SHARED: &str = "refs/ikigai/meta/";
+/// Where revisions are in the shared repository: `<patch>/<number>`.
+const REVISIONS: &str = "refs/ikigai/revisions/";
 /// Where the node's copy keeps what it fetched of them.
 pub(super) const FETCHED: &str = "refs/ikigai/forge/meta/";
 /// Greatest record that is read.
@@ -24,6 +26,23 @@ pub(super) struct Record {
     head: Commit,
     base: Commit,
     fence: String,
+    /// All of them, the oldest first; a record from before there were any has the one above.
+    #[serde(default)]
+    revisions: Vec<Revision>,
+}
+
+/// One state of a patch.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Revision {
+    head: Commit,
+    base: Commit,
+    fence: String,
+}
+
+impl Revision {
+    fn of(fence: &Fence, change: &Change) -> Self {
+        Self { head: change.head.clone(), base: change.base.clone(), fence: fence.to_string() }
+    }
 }
 
 impl Record {
@@ -36,7 +55,41 @@ impl Record {
             head: change.head.clone(),
             base: change.base.clone(),
             fence: fence.to_string(),
+            revisions: vec![Revision::of(fence, change)],
         }
+    }
+
+    /// Adds a revision, which makes the patch a draft; answers its number.
+    pub fn revise(&mut self, fence: &Fence, change: &Change) -> usize {
+        if self.revisions.is_empty() {
+            let (head, base, fence) = (self.head.clone(), self.base.clone(), self.fence.clone());
+            self.revisions.push(Revision { head, base, fence });
+        }
+        let next = Revision::of(fence, change);
+        (self.head, self.base, self.fence) = (next.head.clone(), next.base.clone(), next.fence.clone());
+        self.revisions.push(next);
+        "draft".clone_into(&mut self.state);
+        self.revisions.len()
+    }
+
+    /// Which revision was made under `fence`, from 1.
+    pub fn number_of(&self, fence: &Fence) -> Option<usize> {
+        let wanted = fence.to_string();
+        let found = self.revisions.iter().position(|r| r.fence == wanted).map(|i| i + 1);
+        found.or_else(|| (self.revisions.is_empty() && self.fence == wanted).then_some(1))
+    }
+
+    /// Whether it is merged, as far as it says itself.
+    pub fn is_merged(&self) -> bool {
+        self.state == "merged"
+    }
+
+    /// What is pushed for its newest revision: the patch's branch, and a name that stays.
+    pub fn refs(&self, patch: &PatchId) -> [String; 2] {
+        let id = crate::names::ref_part(patch.as_str());
+        let number = self.revisions.len().max(1);
+        let head = &self.head;
+        [format!("+{head}:refs/heads/patches/{id}"), format!("{head}:{REVISIONS}{id}/{number}")]
     }
 
     /// Moves on to `state`; the event's message when that is a change. What is merged stays merged.
@@ -51,7 +104,11 @@ impl Record {
     pub fn patch(self) -> PortResult<Patch> {
         let id = PatchId::new(self.id).map_err(|_| PortError::Corrupt("the record of a patch".to_owned()))?;
         checked(&self.head)?;
-        Ok(Patch { id, title: self.title, state: self.state, head: self.head })
+        let mut revisions: Vec<Commit> = self.revisions.into_iter().map(|r| r.head).collect();
+        if revisions.is_empty() {
+            revisions.push(self.head.clone());
+        }
+        Ok(Patch { id, title: self.title, state: self.state, head: self.head, revisions })
     }
 }
 
@@ -60,12 +117,12 @@ pub(super) fn name(patch: &PatchId) -> String {
     format!("{SHARED}{}", crate::names::ref_part(patch.as_str()))
 }
 
-/// The id a patch of `fence` always has: readable first, unmistakable last.
-pub(super) async fn id(copies: &Copies, fence: &Fence) -> PortResult<PatchId> {
-    let hash = copies.git().call("hash-object").arg("--stdin").input(fence.to_string()).text().await?;
+/// The id the patch of a task always has: readable first, unmistakable last.
+pub(super) async fn id(copies: &Copies, task: &TaskId) -> PortResult<PatchId> {
+    let hash = copies.git().call("hash-object").arg("--stdin").input(task.to_string()).text().await?;
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-    let task: String = fence.attempt.task.short().chars().map(plain).take(60).collect();
-    let id = format!("{task}-{}-{}", fence.attempt.number, &hash[..8]);
+    let short: String = task.short().chars().map(plain).take(60).collect();
+    let id = format!("{short}-{}", &hash[..8]);
     PatchId::new(id).map_err(|e| PortError::failed("naming a patch", e))
 }
 

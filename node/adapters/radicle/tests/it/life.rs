@@ -158,7 +158,8 @@ async fn an_adoption_and_an_opening_that_were_cut_short_find_what_they_made() {
         },
         epoch: ikigai_types::Epoch(1),
     };
-    assert_eq!(forge.open(&project(), &fence, &change, &text).await.unwrap(), id);
+    let again = forge.open(&project(), &fence, None, &change, &text).await.unwrap();
+    assert_eq!((again.patch, again.revision), (id, 1));
     assert_eq!(forge.list(&project()).await.unwrap().len(), 1);
     forge.stop().await;
 }

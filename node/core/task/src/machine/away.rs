@@ -35,6 +35,7 @@ impl Turn<'_> {
                 self.next_try(&id, Reason::Lost);
             } else {
                 self.emit(&id, Event::Failed { reason: Reason::Lost });
+                self.do_chore(&id);
                 self.look_again();
             }
         }

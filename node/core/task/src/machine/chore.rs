@@ -18,8 +18,21 @@ fn chore_of(task: &Task) -> Option<Effect> {
         TaskState::Accepted if !task.ticked && task.spec.tasks_file.is_some() => {
             Some(Effect::Tick(task.spec.id.clone()))
         }
-        _ => None,
+        _ => archive_of(task),
     }
+}
+
+/// A patch that nobody will go on with is archived, for as long as nobody asks for the task again.
+fn archive_of(task: &Task) -> Option<Effect> {
+    let given_up = task.state.is_settled() && task.state != TaskState::Accepted;
+    task.patch().filter(|_| given_up && !task.archived)?;
+    let last = task.attempts.last().map(|a| a.detail.clone());
+    let text = match task.state {
+        TaskState::Cancelled => "the task was ended by a person".to_owned(),
+        TaskState::Rejected => task.rejected.clone().unwrap_or_default(),
+        state => format!("{state}: {}", last.unwrap_or_default()),
+    };
+    Some(Effect::Archive { task: task.spec.id.clone(), text })
 }
 
 impl Turn<'_> {
@@ -81,10 +94,8 @@ impl Turn<'_> {
             return;
         }
         let id = fence.attempt.task.clone();
-        let text = gaps.join(", ");
         self.emit(&id, Event::Verified { fence: fence.clone(), verdict, node, checks, gaps });
         if verdict == Verdict::Not {
-            self.act(Effect::Archive { fence: fence.clone(), text });
             self.next_try(&id, Reason::CheckFailed);
         }
     }
@@ -103,8 +114,14 @@ impl Turn<'_> {
         if self.is_result(fence, TaskState::Review, "merge") {
             let id = &fence.attempt.task;
             self.emit(id, Event::MergeRefused { fence: fence.clone(), text: text.clone() });
-            self.act(Effect::Archive { fence: fence.clone(), text });
+            self.act(Effect::SendBack { fence: fence.clone(), text });
             self.next_try(id, Reason::Conflict);
+        }
+    }
+
+    pub(super) fn patch_archived(&mut self, id: &TaskId) {
+        if self.owner.tasks.get(id).and_then(archive_of).is_some() {
+            self.emit(id, Event::Archived);
         }
     }
 

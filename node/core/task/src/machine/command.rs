@@ -20,7 +20,7 @@ impl Turn<'_> {
             Command::Retry => self.retry(id, state),
             Command::Evict { grace } => self.evict(id, state, grace),
             Command::Accept { force } => self.accept(id, state, force),
-            Command::Reject { text, retry } => self.reject(id, state, text, retry),
+            Command::Reject { text, retry, notes } => self.reject(id, state, text, retry, notes),
         }
     }
 
@@ -39,6 +39,7 @@ impl Turn<'_> {
                 self.end_now(id, Reason::Stopped, 5);
                 self.wait_no_longer(id, Reason::Stopped);
                 self.emit(id, Event::Cancelled);
+                self.do_chore(id);
                 self.look_again();
             }
         }
@@ -107,16 +108,23 @@ impl Turn<'_> {
         }
     }
 
-    fn reject(&mut self, id: &TaskId, state: TaskState, text: String, retry: bool) {
+    fn reject(&mut self, id: &TaskId, state: TaskState, text: String, retry: bool, notes: Vec<String>) {
         let task = self.owner.tasks.get(id);
+        // What was said on the forge is read there again and again.
+        if !notes.is_empty() && task.is_some_and(|t| notes.iter().all(|n| t.heard.contains(n))) {
+            return;
+        }
         let fence = task.and_then(|t| t.attempts.last()).map(|a| a.fence.clone());
         let merging = task.is_some_and(|t| t.accepted.is_some());
         match (state, fence) {
             (TaskState::Review, Some(fence)) if !merging => {
-                self.emit(id, Event::Rejected { text: text.clone() });
-                self.act(Effect::Archive { fence, text });
+                let said = if notes.is_empty() { text.clone() } else { String::new() };
+                self.emit(id, Event::Rejected { text, notes });
                 if retry {
+                    self.act(Effect::SendBack { fence, text: said });
                     self.retry(id, TaskState::Rejected);
+                } else {
+                    self.do_chore(id);
                 }
             }
             _ => self.illegal(id, state, "reject"),

@@ -88,7 +88,8 @@ impl Turn<'_> {
         }
         let Some(task) = self.owner.tasks.get(id).filter(|t| t.state == TaskState::Placing) else { return };
         if task.epoch.is_last() {
-            return self.emit(id, Event::Failed { reason: Reason::Host });
+            self.emit(id, Event::Failed { reason: Reason::Host });
+            return self.do_chore(id);
         }
         let attempt = AttemptId { task: id.clone(), number: task.next_number() };
         let fence = Fence { attempt, epoch: task.epoch.next() };

@@ -55,9 +55,9 @@ impl Task {
                 self.not_before = Some(*until);
                 self.goes_on_in(TaskState::Queued);
             }
-            Event::Failed { reason: Reason::Lost } => self.go(TaskState::Lost),
-            Event::Failed { reason } => self.go(TaskState::Failed(*reason)),
-            Event::Cancelled => self.go(TaskState::Cancelled),
+            Event::Failed { reason: Reason::Lost } => self.settle(TaskState::Lost),
+            Event::Failed { reason } => self.settle(TaskState::Failed(*reason)),
+            Event::Cancelled => self.settle(TaskState::Cancelled),
             Event::Adopted { owner, epoch, here, done } => self.adopted(*owner, *epoch, here, done, at),
             Event::Ceded { .. } => {}
             Event::Paused => {
@@ -78,6 +78,7 @@ impl Task {
             Event::Retried => {
                 self.blamed_from = self.attempts.len();
                 self.not_before = None;
+                self.archived = false;
                 self.go(TaskState::Queued);
             }
             review => self.reviewed(review),
@@ -121,7 +122,7 @@ impl Task {
         self.chore_tries = 0;
         (self.expires, self.not_before, self.held_in) = (None, None, None);
         for a in &mut self.attempts {
-            if a.phase != Phase::Ended || (a.reason.is_none() && !self.state.is_settled()) {
+            if a.phase != Phase::Ended || a.reason.is_none() {
                 a.phase = Phase::Ended;
                 a.silent = None;
                 a.reason = Some(Reason::Lost);
@@ -216,11 +217,12 @@ impl Task {
         self.chore_tries = 0;
         self.not_before = None;
         match event {
-            Event::PatchOpened { patch, .. } => {
+            Event::PatchOpened { patch, revision, .. } => {
                 if let Some(a) = self.attempts.last_mut() {
-                    a.patch = Some(patch.clone());
+                    (a.patch, a.revision) = (Some(patch.clone()), *revision);
                 }
             }
+            Event::Archived => self.archived = true,
             Event::Verified { verdict, node, checks, gaps, .. } => {
                 let (verdict, node) = (*verdict, *node);
                 if let Some(a) = self.attempts.last_mut() {
@@ -250,12 +252,19 @@ impl Task {
                 self.go(TaskState::Accepted);
             }
             Event::Ticked => self.ticked = true,
-            Event::Rejected { text } => {
+            Event::Rejected { text, notes } => {
                 self.rejected = Some(text.clone());
+                self.heard.extend(notes.iter().cloned());
                 self.go(TaskState::Rejected);
             }
             _ => {}
         }
+    }
+
+    /// Nothing is waited for any more, nor is what did not work before.
+    fn settle(&mut self, to: TaskState) {
+        (self.not_before, self.chore_tries) = (None, 0);
+        self.go(to);
     }
 
     fn go(&mut self, to: TaskState) {

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod disconnect;
+mod patch;
 mod preempt;
 mod room;
 mod typing;

@@ -56,13 +56,15 @@ pub struct World {
     pub now: Timestamp,
     pub refused: Option<Refusal>,
     pub stopped: Vec<Fence>,
+    /// What else it wanted done.
+    pub acts: Vec<Effect>,
 }
 
 impl World {
     pub fn new(disconnect: Disconnect) -> Self {
         let owner = Owner::new(me(), Policy::default());
         let (log, now) = (Vec::new(), Timestamp(1_000_000));
-        let mut world = Self { owner, log, now, refused: None, stopped: Vec::new() };
+        let mut world = Self { owner, log, now, refused: None, stopped: Vec::new(), acts: Vec::new() };
         world.input(Input::Submit(vec![spec(disconnect)]));
         world
     }
@@ -71,7 +73,8 @@ impl World {
     pub fn adopter(key: u8, log: &[Record], here: Vec<Commit>) -> Self {
         let owner = Owner::new(NodeId::from_bytes([key; 32]), Policy::default());
         let now = log.last().unwrap().at;
-        let mut world = Self { owner, log: Vec::new(), now, refused: None, stopped: Vec::new() };
+        let mut world =
+            Self { owner, log: Vec::new(), now, refused: None, stopped: Vec::new(), acts: Vec::new() };
         world.input(Input::Adopt(Adoption { records: log.to_vec(), here, done: Vec::new() }));
         world
     }
@@ -83,7 +86,7 @@ impl World {
                 Effect::Record(record) => self.log.push(*record),
                 Effect::Refuse(refusal) => self.refused = Some(refusal),
                 Effect::Stop { fence, .. } => self.stopped.push(fence),
-                _ => {}
+                other => self.acts.push(other),
             }
         }
     }
@@ -160,7 +163,7 @@ impl World {
     pub fn accept(&mut self) {
         let fence = self.task().attempts.last().unwrap().fence.clone();
         let patch = PatchId::new("patch").unwrap();
-        self.see(Observation::PatchOpened { fence: fence.clone(), patch });
+        self.see(Observation::PatchOpened { fence: fence.clone(), patch, revision: 1 });
         let (checks, gaps, node) = (Vec::new(), Vec::new(), me());
         self.see(Observation::Verified {
             fence: fence.clone(),

@@ -241,12 +241,13 @@ impl World {
             Effect::Place(task) => self.place(task),
             Effect::Offer(lease) => self.offer(&lease.fence),
             Effect::OpenPatch(fence) => {
-                let patch = PatchId::new(format!("patch-{}", fence.epoch)).unwrap();
-                self.send(Observation::PatchOpened { fence, patch });
+                let (patch, revision) = (PatchId::new("patch").unwrap(), fence.attempt.number);
+                self.send(Observation::PatchOpened { fence, patch, revision });
             }
             Effect::Verify(fence) => self.verify(fence),
             Effect::Merge(fence) => self.merge(fence),
             Effect::Tick(task) => self.send(Observation::Ticked { task }),
+            Effect::Archive { task, .. } => self.send(Observation::Archived { task }),
             Effect::Refuse(_) => self.refused += 1,
             // A frozen node does not hear it: that is what the epoch is for.
             Effect::Stop { fence, .. } if !self.faults || self.dice.one_in(2) => {
@@ -336,7 +337,7 @@ impl World {
             0 => Command::Pause,
             1 | 2 => Command::Resume,
             3 => Command::Evict { grace: 1 },
-            4 => Command::Reject { text: "no".to_owned(), retry: true },
+            4 => Command::Reject { text: "no".to_owned(), retry: true, notes: Vec::new() },
             _ => Command::Retry,
         };
         self.input(Input::Command(task, command));

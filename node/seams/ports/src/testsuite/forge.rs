@@ -37,21 +37,34 @@ pub async fn suite(scene: &Scene<'_>) {
     let merged = merges(scene, &one, &base).await;
     conflicts(scene, &two, &merged).await;
     archives(scene, &two.1).await;
+    goes_on(scene, &two.1, &base).await;
     publishes(scene, &base, &merged).await;
 }
 
 type Opened = (Change, PatchId);
 
+/// One patch for a task, one revision for a fence, whoever remembers the patch and however often it is asked.
 async fn opens(scene: &Scene<'_>, base: &Commit) -> Opened {
-    let one = patch(scene, "T001", 1, base, "a", "one\n").await;
-    let again = scene.forge.open(&scene.project, &fence("T001", 1), &one.0, &text("T001")).await.unwrap();
-    assert_eq!(again, one.1, "one fence has one patch");
-    let retry = patch(scene, "T001", 2, base, "b", "retry\n").await;
-    assert_ne!(retry.1, one.1, "another attempt has another patch");
+    let first = patch(scene, "T001", 1, base, "b", "first\n").await;
+    assert_eq!(reopened(scene, 1, None, &first.0).await, (first.1.clone(), 1), "one fence has one revision");
+    scene.forge.mark(&scene.project, &first.1, Mark::Ready).await.unwrap();
+    let one = patch(scene, "T001", 2, base, "a", "one\n").await;
+    assert_eq!(one.1, first.1, "the next attempt adds to the task's patch");
+    for known in [Some(&first.1), None] {
+        assert_eq!(reopened(scene, 2, known, &one.0).await, (one.1.clone(), 2));
+        assert_eq!(reopened(scene, 1, known, &first.0).await, (one.1.clone(), 1), "also when it comes late");
+    }
     let listed = find(scene, &one.1).await;
     assert_eq!((listed.title.as_str(), listed.state.as_str()), ("T001: a change", "draft"));
     assert_eq!(listed.head, one.0.head);
+    assert_eq!(listed.revisions, [first.0.head, one.0.head.clone()]);
     one
+}
+
+async fn reopened(scene: &Scene<'_>, number: u32, onto: Option<&PatchId>, change: &Change) -> (PatchId, u32) {
+    let again = scene.forge.open(&scene.project, &fence("T001", number), onto, change, &text("T001")).await;
+    let again = again.unwrap();
+    (again.patch, again.revision)
 }
 
 async fn talks(scene: &Scene<'_>, patch: &PatchId) {
@@ -62,6 +75,11 @@ async fn talks(scene: &Scene<'_>, patch: &PatchId) {
         scene.forge.mark(&scene.project, patch, Mark::Ready).await.unwrap();
         assert_eq!(find(scene, patch).await.state, "open");
     }
+    for _ in 0..2 {
+        scene.forge.mark(&scene.project, patch, Mark::Draft).await.unwrap();
+        assert_eq!(find(scene, patch).await.state, "draft");
+    }
+    scene.forge.mark(&scene.project, patch, Mark::Ready).await.unwrap();
     let none = PatchId::new("0".repeat(40)).unwrap();
     let missing = scene.forge.comment(&scene.project, &none, "x").await.unwrap_err();
     assert!(matches!(missing, PortError::NotFound(_)), "{missing:?}");
@@ -76,6 +94,10 @@ async fn merges(scene: &Scene<'_>, one: &Opened, base: &Commit) -> Commit {
     assert_ne!(&merged, base);
     assert_eq!(merge().await.unwrap(), merged, "merging again is the same merge");
     assert_eq!(find(scene, &one.1).await.state, "merged");
+    scene.forge.mark(&scene.project, &one.1, Mark::Draft).await.unwrap();
+    assert_eq!(find(scene, &one.1).await.state, "merged", "what is merged stays merged");
+    let late = scene.forge.open(&scene.project, &fence("T001", 3), Some(&one.1), &one.0, &text).await;
+    assert!(matches!(late.unwrap_err(), PortError::Conflict(_)), "and gets no further revision");
     let now = scene.workspaces.import(&scene.project, scene.checkout, None).await.unwrap();
     assert_eq!(now, merged, "the node's copy has the merge, and the checkout behind it does not undo it");
     let head = git(scene.checkout, &["rev-parse", "HEAD"]).await;
@@ -98,6 +120,14 @@ async fn archives(scene: &Scene<'_>, patch: &PatchId) {
         scene.forge.mark(&scene.project, patch, Mark::Archived).await.unwrap();
         assert_eq!(find(scene, patch).await.state, "archived");
     }
+}
+
+/// Whoever wants an archived patch's task tried again gets it back, as a draft.
+async fn goes_on(scene: &Scene<'_>, two: &PatchId, base: &Commit) {
+    let next = patch(scene, "T002", 2, base, "e", "two\n").await;
+    assert_eq!(&next.1, two);
+    let listed = find(scene, two).await;
+    assert_eq!((listed.state.as_str(), listed.revisions.len(), listed.head), ("draft", 2, next.0.head));
 }
 
 async fn publishes(scene: &Scene<'_>, base: &Commit, merged: &Commit) {
@@ -130,8 +160,8 @@ pub async fn patch(
     let change = scene.workspaces.collect(&scene.project, &fence, base, scene.signer).await;
     let change = change.unwrap().expect("something was committed");
     scene.workspaces.remove(&fence).await.unwrap();
-    let id = scene.forge.open(&scene.project, &fence, &change, &text(task)).await.unwrap();
-    (change, id)
+    let opened = scene.forge.open(&scene.project, &fence, None, &change, &text(task)).await.unwrap();
+    (change, opened.patch)
 }
 
 fn fence(task: &str, number: u32) -> Fence {

@@ -1,7 +1,8 @@
 //! What a node shows of itself and of its tasks.
 
+use super::patch::PatchView;
 use ikigai_types::{
-    AttemptId, Epoch, Limits, NodeId, PatchId, Resources, Tags, TaskId, Timestamp, Usage, WorkloadClass,
+    AttemptId, Epoch, Limits, NodeId, Resources, Tags, TaskId, Timestamp, Usage, WorkloadClass,
 };
 use serde::{Deserialize, Serialize};
 
@@ -261,65 +262,6 @@ pub struct PlacementView {
     pub reason: String,
     /// Whether it was chosen.
     pub chosen: bool,
-}
-
-/// A patch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct PatchView {
-    /// The forge's id; absent until it is opened.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<PatchId>,
-    /// Attempt that made it.
-    pub attempt: u32,
-    /// Head commit.
-    pub head: String,
-    /// Files it touches.
-    pub files: Vec<String>,
-    /// Lines added.
-    pub additions: u64,
-    /// Lines removed.
-    pub deletions: u64,
-    /// `VERIFIED`, `WITH-GAPS`, `NOT`, or absent while the checks run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verdict: Option<String>,
-    /// What the verdict stands on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub evidence: Option<Evidence>,
-    /// The merge commit once accepted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub merged: Option<String>,
-}
-
-/// What a verdict stands on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct Evidence {
-    /// Node that ran the checks.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub node: Option<NodeId>,
-    /// The checks, in order.
-    pub checks: Vec<CheckView>,
-    /// What is missing for VERIFIED, one phrase each.
-    pub gaps: Vec<String>,
-}
-
-/// One check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct CheckView {
-    /// The command.
-    pub command: String,
-    /// Its exit code.
-    pub code: i32,
-    /// How long it took, in milliseconds.
-    #[serde(rename = "durationMs")]
-    pub ms: u64,
-    /// The last lines it printed.
-    pub tail: Vec<String>,
 }
 
 /// What `submit` answers.

@@ -7,7 +7,7 @@ use ikigai_types::{
 };
 use ikigai_wire::api::{
     AttemptView, CheckView, EdgeView, Evidence, LogEntry, NodeView, PatchView, PlacementView, PlanView,
-    PlannedTask, ProjectView, TaskView, WhyView,
+    PlannedTask, ProjectView, RevisionView, TaskView, WhyView,
 };
 use std::time::Duration;
 
@@ -137,6 +137,8 @@ fn patch(attempt: u32, verdict: &str, code: i32, gaps: &[&str]) -> PatchView {
     PatchView {
         id: PatchId::new("6f1d2c3b4a5968778695a4b3c2d1e0f112233445").ok(),
         attempt,
+        revision: attempt,
+        revisions: (1..=attempt).map(|n| revision(n, if n == attempt { verdict } else { "NOT" })).collect(),
         head: "9c0ffee9c0ffee9c0ffee9c0ffee9c0ffee9c0ff".into(),
         files: vec!["src/cart.py".into(), "tests/test_cart.py".into()],
         additions: 42,
@@ -153,6 +155,18 @@ fn patch(attempt: u32, verdict: &str, code: i32, gaps: &[&str]) -> PatchView {
             gaps: gaps.iter().map(|g| (*g).to_owned()).collect(),
         }),
         merged: None,
+    }
+}
+
+fn revision(number: u32, verdict: &str) -> RevisionView {
+    RevisionView {
+        number,
+        attempt: number,
+        head: "9c0ffee9c0ffee9c0ffee9c0ffee9c0ffee9c0ff".into(),
+        additions: 40 + u64::from(number),
+        deletions: 3,
+        verdict: Some(verdict.into()),
+        outcome: (verdict == "NOT").then(|| "check-failed".into()),
     }
 }
 

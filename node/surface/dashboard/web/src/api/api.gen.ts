@@ -1394,6 +1394,14 @@ export interface components {
             id?: components["schemas"]["PatchId"] | null;
             /** @description The merge commit once accepted. */
             merged?: string | null;
+            /**
+             * Format: uint32
+             * @description Which revision of the patch it is, from 1; 0 until it is on the forge.
+             * @default 0
+             */
+            revision: number;
+            /** @description All of them, the oldest first. */
+            revisions?: components["schemas"]["RevisionView"][];
             /** @description `VERIFIED`, `WITH-GAPS`, `NOT`, or absent while the checks run. */
             verdict?: string | null;
         };
@@ -1533,6 +1541,35 @@ export interface components {
              * @default 0
              */
             slots: number;
+        };
+        /** @description One state of a patch: what one attempt made. */
+        RevisionView: {
+            /**
+             * Format: uint64
+             * @description Lines added, against what the task began from.
+             */
+            additions: number;
+            /**
+             * Format: uint32
+             * @description Attempt that made it.
+             */
+            attempt: number;
+            /**
+             * Format: uint64
+             * @description Lines removed.
+             */
+            deletions: number;
+            /** @description Its head commit. */
+            head: string;
+            /**
+             * Format: uint32
+             * @description Its number, from 1.
+             */
+            number: number;
+            /** @description Why it was not taken, when its checks or its merge said so (`check-failed`, `conflict`). */
+            outcome?: string | null;
+            /** @description `VERIFIED`, `WITH-GAPS`, `NOT`, or absent while the checks run. */
+            verdict?: string | null;
         };
         /** @description A browser's session. */
         SessionView: {
