@@ -12,7 +12,7 @@ image=ikigai-base:bookworm
 print_result() { echo "$image"; }
 begin base "$@"
 
-packages=ca-certificates,git,less,make,procps,python3
+packages=ca-certificates,curl,git,less,make,procps,python3
 bundle=${IKIGAI_CA_BUNDLE:-}
 [[ -z $bundle || -r $bundle ]] || die "IKIGAI_CA_BUNDLE: cannot read $bundle"
 key=$(hash_text 1 "$(uname -m)" "$packages" "${bundle:+$(hash_of "$bundle")}")

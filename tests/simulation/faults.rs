@@ -217,6 +217,7 @@ impl World {
             linger_secs: 0,
             disconnect: self.disconnect(),
             urgency: u32::try_from(self.dice.below(3)).expect("small"),
+            egress: Default::default(),
             owner: node_id(node),
             id,
         }

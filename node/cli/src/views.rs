@@ -88,6 +88,8 @@ pub(crate) fn task(task: &TaskView, now: Timestamp) -> Vec<String> {
         ("epoch", task.epoch.to_string()),
         ("used", used(task)),
         ("limits", limits(task)),
+        ("egress", task.egress.join(", ")),
+        ("denied", task.attempts.last().map(denied).unwrap_or_default()),
         ("exposed", task.attempts.last().map(|a| a.isolation_missing.join("; ")).unwrap_or_default()),
         ("submitted", format!("{} ago", age(task.submitted_at, now))),
     ];
@@ -106,6 +108,12 @@ pub(crate) fn task(task: &TaskView, now: Timestamp) -> Vec<String> {
         out.extend(patch_lines(patch).into_iter().map(|l| format!("  {l}")));
     }
     out
+}
+
+/// What the gate of an attempt denied.
+fn denied(attempt: &AttemptView) -> String {
+    let last = attempt.last_denied.as_deref().unwrap_or_default();
+    if attempt.denied == 0 { String::new() } else { format!("{} times, the last {last}", attempt.denied) }
 }
 
 fn used(task: &TaskView) -> String {

@@ -173,6 +173,7 @@ impl NodeBuilder {
         let seed = home.key(fresh).map_err(unusable)?;
         let name = self.config.node.name.clone().unwrap_or_else(system::host_name);
         let config = self.config.clone();
+        config.check()?;
         let web = Web::of(&config, &home, &name)?;
         let wrap = |what| move |source| BuildError::Backend { what, source };
         let store = match self.store {
@@ -191,7 +192,8 @@ impl NodeBuilder {
         };
         let models = backends::models(&config).map_err(wrap("model provider"))?;
         let providers: Vec<_> = models.keys().cloned().collect();
-        let gateway = GatewayOptions { models, prices: config.prices.clone(), ..GatewayOptions::default() };
+        let (prices, egress) = (config.prices.clone(), config.egress.clone());
+        let gateway = GatewayOptions { models, prices, egress, ..GatewayOptions::default() };
         let gates = Arc::new(Gateway::new(gateway));
         let clock: Arc<dyn Clock> = Arc::new(system::SystemClock::default());
         let editor = EditorOptions { port: web.port_here() };
@@ -263,6 +265,7 @@ fn options(
         taints: config.node.taints.clone(),
         adapters: adapters::load(&home.adapters()).map_err(BuildError::Adapter)?,
         prices: config.prices.clone(),
+        egress: config.egress.clone(),
         image: config.executor.image.clone(),
         needs_image,
         agent: agent(config, needs_image),
@@ -331,6 +334,7 @@ fn defaults(config: &Config, providers: &[String]) -> Defaults {
         },
         max_attempts: t.max_attempts.unwrap_or(3),
         linger_secs: t.linger_secs.unwrap_or(0),
+        egress: t.egress.clone(),
     }
 }
 

@@ -7,7 +7,7 @@ pub use layers::{Explained, Layers};
 use ikigai_docker::DEFAULT_SOCKET;
 use ikigai_notify::Need;
 use ikigai_types::price::Prices;
-use ikigai_types::{ShareRules, Taint, WorkloadClass};
+use ikigai_types::{Egress, ShareRules, Taint, WorkloadClass};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -62,10 +62,28 @@ pub struct Config {
     pub models: BTreeMap<String, ModelConfig>,
     /// Prices by `<provider>/<model>`, in micro-USD per million tokens.
     pub prices: Prices,
+    /// `[egress.<name>]`: hosts that agents may reach through the gate beside their model, such as
+    /// `endpoints = [{ host = "docs.lan", port = 8080, access = "read-only" }]`. A task uses the entries it is given
+    /// with `--egress` or `[task] egress`, and what is not listed is denied.
+    pub egress: Egress,
     /// What a task gets that its submitter leaves open.
     pub task: TaskConfig,
     /// Who is told that they are needed, and when.
     pub notify: NotifyConfig,
+}
+
+impl Config {
+    /// Looks at what no single value shows to be wrong.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let invalid = |message| Err(ConfigError::Invalid { layer: "configuration".to_owned(), message });
+        if let Err(error) = self.egress.check() {
+            return invalid(error.to_string());
+        }
+        match self.egress.named(&self.task.egress) {
+            Err(unknown) => invalid(format!("task.egress: there is no [egress.{unknown}]")),
+            Ok(_) => Ok(()),
+        }
+    }
 }
 
 /// `[node]`.
@@ -222,6 +240,9 @@ pub struct TaskConfig {
     pub max_attempts: Option<u32>,
     /// Seconds an agent stays for its editor.
     pub linger_secs: Option<u64>,
+    /// Entries of `[egress]` that agents may use, such as `["docs"]`; none when absent. A project's own file
+    /// cannot say it.
+    pub egress: Vec<String>,
 }
 
 /// `[notify]`. With none of `webhook`, `ntfy` and `desktop` nobody is told anything.

@@ -3,7 +3,7 @@
 use ikigai_ports::executor::Mount;
 use ikigai_task::Policy;
 use ikigai_types::price::Prices;
-use ikigai_types::{ClassSlots, Limits, Resources, Tags, Taint};
+use ikigai_types::{ClassSlots, Egress, Limits, Resources, Tags, Taint};
 use ikigai_wire::agent::Adapter;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,6 +33,8 @@ pub struct Options {
     pub providers: Vec<String>,
     /// What models cost.
     pub prices: Prices,
+    /// The hosts agents here may reach beside their model, as far as their task lists them too.
+    pub egress: Egress,
     /// The agent image by digest; `None` when there is none.
     pub image: Option<String>,
     /// Whether the executor needs that image.
@@ -73,6 +75,8 @@ pub struct Defaults {
     pub max_attempts: u32,
     /// Seconds the agent stays for its editor.
     pub linger_secs: u64,
+    /// Entries of [`Options::egress`] that its agent may use.
+    pub egress: Vec<String>,
 }
 
 impl Options {

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 
 /// Name of the envelope an offer carries.
 pub(crate) const WORKLOAD: &str = "workload";
-/// The one network profile there is: model calls through the gate, and nothing else.
+/// The one network profile there is: model calls and what the task lists, through the gate, and nothing else.
 pub(crate) const NETWORK: &str = "gateway";
 /// Readers of projects that are remembered.
 const READERS: usize = 4096;
@@ -157,6 +157,9 @@ impl LocalPeer {
         }
         if !self.options.adapters.contains_key(&w.spec.adapter) {
             return Err(format!("no adapter {}", clip(&w.spec.adapter)));
+        }
+        if let Some(endpoint) = self.options.egress.lacks(&w.spec.egress) {
+            return Err(format!("{} is not under [egress] here", clip(&endpoint.to_string())));
         }
         let all = self.options.allocatable;
         if w.spec.limits.memory_bytes > all.memory_bytes {

@@ -1,7 +1,7 @@
 //! What the machine knows, as the documents everybody outside reads.
 
 use ikigai_ports::PortError;
-use ikigai_task::{Attempt, Owner, Phase, Record, Task, TaskState, WaitReason};
+use ikigai_task::{Attempt, Owner, Phase, Record, Task, TaskSpec, TaskState, WaitReason};
 use ikigai_types::{Fence, NodeId, PlacementRow, Timestamp};
 use ikigai_wire::api::{
     AttemptView, CheckView, Code, ContinuesView, Event, Evidence, PatchView, PlacementView, Problem,
@@ -36,6 +36,7 @@ pub(crate) fn task(owner: &Owner, task: &Task, now: Timestamp, name: &dyn Fn(Nod
         depends_on: spec.depends_on.clone(),
         class: spec.wants.class,
         priority: spec.wants.priority,
+        egress: egress(spec),
         why: why.map_or_else(WhyView::default, |w| WhyView {
             cause: w.cause.to_owned(),
             text: w.text,
@@ -49,6 +50,14 @@ pub(crate) fn task(owner: &Owner, task: &Task, now: Timestamp, name: &dyn Fn(Nod
         submitted_at: task.submitted_at,
         updated_at: task.updated_at,
     }
+}
+
+/// Where its agents may reach, a line for each endpoint.
+fn egress(spec: &TaskSpec) -> Vec<String> {
+    let lines = |(name, entry): (&String, &ikigai_types::EgressEntry)| {
+        entry.endpoints.iter().map(|e| format!("{name}: {e}")).collect::<Vec<_>>()
+    };
+    spec.egress.0.iter().flat_map(lines).collect()
 }
 
 fn waits_for_node(task: &Task) -> bool {
@@ -81,6 +90,8 @@ fn attempt(task: &Task, a: &Attempt) -> AttemptView {
         outcome: a.reason.map(|r| r.name()).or(done).map(ToOwned::to_owned),
         detail: (!a.detail.is_empty()).then(|| a.detail.clone()),
         writer: a.writer.as_ref().map(|w| w.name.clone()),
+        denied: a.denied.times,
+        last_denied: (a.denied.times > 0).then(|| a.denied.last.clone()),
         exit_code: a.exit_code,
         workload: a.workload.as_ref().map(ToString::to_string),
         placement: a.rows.iter().map(placement).collect(),

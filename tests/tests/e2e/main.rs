@@ -8,6 +8,7 @@ mod dashboard;
 mod demo;
 mod drain;
 mod editor;
+mod egress;
 mod image;
 mod join;
 mod line;

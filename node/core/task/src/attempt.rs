@@ -37,6 +37,8 @@ pub struct Attempt {
     pub base: Option<Commit>,
     /// What its sandbox does not hold.
     pub isolation_missing: Vec<String>,
+    /// How often its gate denied something, and what it was last.
+    pub denied: Denied,
     /// Exit code of the agent.
     pub exit_code: Option<i32>,
     /// Why it has no accepted result.
@@ -104,6 +106,15 @@ pub struct Verification {
     pub gaps: Vec<String>,
 }
 
+/// What an attempt's gate denied.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Denied {
+    /// Times that were told.
+    pub times: u32,
+    /// What it was last, and why.
+    pub last: String,
+}
+
 /// Where an attempt goes on from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Continues {
@@ -140,6 +151,7 @@ impl Attempt {
             workload: None,
             base: None,
             isolation_missing: Vec::new(),
+            denied: Denied::default(),
             exit_code: None,
             reason: None,
             detail: String::new(),

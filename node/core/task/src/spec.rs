@@ -1,8 +1,8 @@
 //! What is to be done, fixed when the task is accepted by its owner.
 
 use ikigai_types::{
-    Disconnect, Limits, NodeId, Preferences, ProjectId, Resources, Selector, Spread, TaskId, Toleration,
-    WorkloadClass,
+    Disconnect, Egress, Limits, NodeId, Preferences, ProjectId, Resources, Selector, Spread, TaskId,
+    Toleration, WorkloadClass,
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,9 @@ pub struct TaskSpec {
     /// What is done when its holder goes silent.
     #[serde(default)]
     pub disconnect: Disconnect,
+    /// What its agent may reach beside its model; the node that runs it has to allow it as well.
+    #[serde(default, skip_serializing_if = "Egress::is_empty")]
+    pub egress: Egress,
     /// The node that accepted it.
     pub owner: NodeId,
 }

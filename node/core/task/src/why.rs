@@ -1,6 +1,6 @@
 //! The true cause why a task is where it is.
 
-use crate::attempt::Phase;
+use crate::attempt::{Attempt, Phase};
 use crate::machine::Owner;
 use crate::retry::Reason;
 use crate::state::{TaskState, WaitReason};
@@ -78,9 +78,10 @@ fn queued(task: &Task, now: Timestamp) -> Why {
     let number = last.fence.attempt.number;
     let left = task.not_before.map_or(0, |t| t.since(now).as_secs().max(u64::from(t > now)));
     let after = format!(
-        "attempt {} starts in {left} s: attempt {number} ended, {}",
+        "attempt {} starts in {left} s: attempt {number} ended, {}{}",
         number + 1,
-        ended(reason, &last.detail)
+        ended(reason, &last.detail),
+        denied(Some(last))
     );
     let cause = if reason == Reason::CheckFailed { "check-failed" } else { "back-off" };
     Why::new(cause, after).hint(format!("run: ikigai task retry {} to start it now", task.spec.id.short()))
@@ -116,8 +117,10 @@ fn alone(task: &Task, now: Timestamp, name: &dyn Fn(NodeId) -> String) -> Why {
         }
         TaskState::Placing | TaskState::Queued => Why::new("placing", "a node is being chosen"),
         TaskState::Preparing => Why::new("preparing", format!("{node} makes attempt {number} ready")),
-        TaskState::Running => Why::new("running", format!("runs on {node}, attempt {number}"))
-            .hint(format!("run: ikigai task logs -f {short}")),
+        TaskState::Running => {
+            Why::new("running", format!("runs on {node}, attempt {number}{}", denied(last)))
+                .hint(format!("run: ikigai task logs -f {short}"))
+        }
         TaskState::Verifying | TaskState::Accepted if task.chore_tries > 0 => chore(task, now),
         TaskState::Review if task.accepted.is_some() && task.chore_tries > 0 => chore(task, now),
         TaskState::Verifying => {
@@ -144,8 +147,20 @@ fn failed(task: &Task, reason: Reason) -> Why {
     let detail = task.attempts.last().map_or("", |a| a.detail.as_str());
     let count = task.attempts.len();
     let cause = reason.name();
-    Why::new(cause, format!("gave up after {count} attempts; the last ended, {}", ended(reason, detail)))
+    let last = task.attempts.last();
+    let text =
+        format!("gave up after {count} attempts; the last ended, {}{}", ended(reason, detail), denied(last));
+    Why::new(cause, text)
         .hint(format!("run: ikigai task logs {0}, then ikigai task retry {0}", task.spec.id.short()))
+}
+
+/// What the gate of an attempt denied: often the reason of whatever else went wrong.
+fn denied(attempt: Option<&Attempt>) -> String {
+    let denied = attempt.map(|a| &a.denied).filter(|d| d.times > 0);
+    denied.map_or_else(String::new, |d| match d.times {
+        1 => format!("; its gate denied {}", d.last),
+        n => format!("; its gate denied {n} requests, the last {}", d.last),
+    })
 }
 
 fn chore(task: &Task, now: Timestamp) -> Why {

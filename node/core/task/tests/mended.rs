@@ -49,6 +49,7 @@ fn spec() -> TaskSpec {
         linger_secs: 0,
         urgency: 0,
         disconnect: ikigai_types::Disconnect::default(),
+        egress: Default::default(),
         owner: me(),
     }
 }

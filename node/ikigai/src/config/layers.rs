@@ -67,6 +67,15 @@ impl Layers {
             );
             return Err(ConfigError::Invalid { layer: file.display().to_string(), message });
         }
+        if !alone.explain("task.egress").is_empty() {
+            // What a person listed for one project is not another one's to use.
+            let message =
+                "`task.egress` is not a project's to say; give it to a task: ikigai task new --egress";
+            return Err(ConfigError::Invalid {
+                layer: file.display().to_string(),
+                message: message.to_owned(),
+            });
+        }
         self.file(file)
     }
 
@@ -127,7 +136,9 @@ impl Layers {
             layer: "configuration".to_owned(),
             message: e.to_string().trim_end().to_owned(),
         };
-        self.merged.clone().try_into().map_err(invalid)
+        let config: Config = self.merged.clone().try_into().map_err(invalid)?;
+        config.check()?;
+        Ok(config)
     }
 
     /// Where the value of `key`, and of every key below it, came from.

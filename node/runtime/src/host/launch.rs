@@ -6,8 +6,9 @@ use ikigai_ports::executor::{Mount, Role, WorkloadSpec};
 use ikigai_ports::gate::GatePolicy;
 use ikigai_ports::{PortError, PortResult};
 use ikigai_types::{Fence, WorkloadId};
-use ikigai_wire::agent::{LAUNCH_FILE, Launch, Program, RUN_FOLDER};
+use ikigai_wire::agent::{GATEWAY_PORT, LAUNCH_FILE, Launch, Program, RUN_FOLDER};
 use ikigai_wire::record::HostRecord;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Where a workload sees its workspace.
@@ -23,14 +24,30 @@ impl Shared {
         let launch = Launch {
             program: self.program(note)?,
             workdir: WORKSPACE.to_owned(),
-            env: self.options.agent.env.clone(),
+            env: self.proxied(),
             linger_secs: note.spec.linger_secs,
         };
         write_launch(&folder, &launch).await?;
         let provider = self.options.provider_needed(&note.spec.adapter, &note.spec.provider);
-        let policy = GatePolicy { provider, events, spent: note.usage };
+        let egress = note.spec.egress.clone();
+        let policy = GatePolicy { provider, egress, events, spent: note.usage };
         self.parts.gates.open(fence, &agent_label(fence), &folder, policy).await?;
         self.parts.executor.launch(&self.workload(note, Role::Agent, fence.clone(), workspace, folder)).await
+    }
+
+    /// The environment of what runs in the sandbox: programs that know of proxies find the gate, and what it denies
+    /// is told, whether or not anything is listed.
+    fn proxied(&self) -> BTreeMap<String, String> {
+        let gate = format!("http://127.0.0.1:{GATEWAY_PORT}");
+        let proxies =
+            ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"].map(|name| (name, gate.as_str()));
+        let own = ["no_proxy", "NO_PROXY"].map(|name| (name, "127.0.0.1,localhost,::1"));
+        // Node's programs look at the others only when this one says so.
+        let node = [("NODE_USE_ENV_PROXY", "1")];
+        let all = proxies.into_iter().chain(own).chain(node);
+        let mut env: BTreeMap<_, _> = all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        env.extend(self.options.agent.env.clone());
+        env
     }
 
     fn program(&self, note: &HostRecord) -> PortResult<Program> {

@@ -8,7 +8,7 @@ use ikigai_ports::node::Answer;
 use ikigai_speckit::{AppendOptions, AskKind, Graph, Task, TaskIdx};
 use ikigai_task::{TaskSpec, Wants};
 use ikigai_types::tags::InvalidTags;
-use ikigai_types::{Disconnect, Preferences, Selector, TaskId};
+use ikigai_types::{Disconnect, Egress, Preferences, Selector, TaskId};
 use ikigai_wire::api::{Code, EdgeView, Problem, SubmitRequest, TaskOptions};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -130,11 +130,27 @@ impl Handle {
             max_attempts: options.max_attempts.unwrap_or(d.max_attempts).max(1),
             linger_secs: options.linger_secs.unwrap_or(d.linger_secs),
             urgency: 0,
+            egress: self.egress(options)?,
             disconnect: options
                 .disconnect
                 .unwrap_or_default()
                 .over(project.config.disconnect.over(Disconnect::default())),
             owner: self.node,
+        })
+    }
+}
+
+impl Handle {
+    /// The entries the tasks may use, written out: whoever runs them judges by what is signed, not by a name.
+    fn egress(&self, options: &TaskOptions) -> Answer<Egress> {
+        let (all, names) = (&self.options.egress, options.egress.as_ref());
+        all.named(names.unwrap_or(&self.options.defaults.egress)).map_err(|unknown| {
+            let known: Vec<_> = all.0.keys().map(String::as_str).collect();
+            let hint = match known[..] {
+                [] => "list it in the node's ikigai.toml; docs/network.md has an example".to_owned(),
+                _ => format!("use one of: {}", known.join(", ")),
+            };
+            Problem::new(Code::Usage, format!("egress `{unknown}` is not known"), hint)
         })
     }
 }

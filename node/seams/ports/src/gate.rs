@@ -2,7 +2,7 @@
 
 use crate::PortResult;
 use async_trait::async_trait;
-use ikigai_types::{Fence, Usage};
+use ikigai_types::{Egress, Fence, Usage};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 ///
 /// * A gate is opened again over the same folder after a restart, and counts on from `spent`.
 /// * What an attempt used is counted from the upstream's own figures.
-/// * A call whose path or method is not allowed is refused, and told as [`GateEvent::Denied`].
+/// * What is neither a model call nor listed in [`GatePolicy::egress`] is refused, and told as
+///   [`GateEvent::Denied`].
 #[async_trait]
 pub trait Gates: fmt::Debug + Send + Sync + 'static {
     /// Listens on `folder/gateway.sock` for the attempt called `agent`; idempotent by `fence`.
@@ -44,6 +45,8 @@ pub trait Gates: fmt::Debug + Send + Sync + 'static {
 pub struct GatePolicy {
     /// Name of the model provider its calls go to; empty for an agent that calls none.
     pub provider: String,
+    /// What it may reach beside its model, as far as this node lists it too.
+    pub egress: Egress,
     /// Where the gate tells what happens.
     pub events: mpsc::Sender<(Fence, GateEvent)>,
     /// What the attempt had used before this gate was opened.
@@ -60,7 +63,7 @@ pub enum GateEvent {
     },
     /// Something not allowed was tried.
     Denied {
-        /// Method and path or host, cleaned of control characters, at most 200 characters.
+        /// Method, path or host, and why, cleaned of control characters, at most 200 characters.
         what: String,
     },
     /// The provider's quota is used up.

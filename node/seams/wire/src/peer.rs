@@ -48,7 +48,7 @@ pub struct Workload {
     /// Agent image by digest; `None` for executors without images.
     #[serde(default)]
     pub image: Option<String>,
-    /// What it may reach: `gateway` is model calls through the gate and nothing else.
+    /// What it may reach: `gateway` is model calls and what `spec.egress` lists, through the gate, and nothing else.
     pub network: String,
 }
 

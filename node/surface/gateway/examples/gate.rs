@@ -8,7 +8,7 @@ use ikigai_gateway::{GateLimits, Gateway, GatewayOptions};
 use ikigai_models::{HttpModel, HttpModelOptions, Price, ScriptedModel};
 use ikigai_ports::Model;
 use ikigai_ports::gate::{GateOrder, GatePolicy, Gates};
-use ikigai_types::{AttemptId, Epoch, Fence, TaskId, Usage};
+use ikigai_types::{AttemptId, Egress, Epoch, Fence, TaskId, Usage};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, stdin};
@@ -29,12 +29,14 @@ async fn main() {
     let gateway = Gateway::new(GatewayOptions {
         models: [("tried".to_owned(), model(&source))].into(),
         prices: [("scripted/*", free)].into_iter().collect(),
+        egress: Egress::default(),
         limits: GateLimits::default(),
     });
     let fence =
         Fence { attempt: AttemptId { task: TaskId::new("try").unwrap(), number: 1 }, epoch: Epoch(1) };
     let (events, mut told) = mpsc::channel(16);
-    let policy = GatePolicy { provider: "tried".into(), events, spent: Usage::default() };
+    let policy =
+        GatePolicy { provider: "tried".into(), egress: Egress::default(), events, spent: Usage::default() };
     gateway.open(&fence, "try", Path::new(&folder), policy).await.unwrap();
     println!("listening at {folder}/gateway.sock");
     let mut lines = BufReader::new(stdin()).lines();

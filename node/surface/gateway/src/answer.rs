@@ -34,6 +34,11 @@ pub(crate) fn switching(protocol: &'static str) -> Response<Body> {
     response
 }
 
+/// The answer after which the connection is a tunnel.
+pub(crate) fn tunnelling() -> Response<Body> {
+    Response::new(full(""))
+}
+
 fn full(text: impl Into<Bytes>) -> Body {
     Full::new(text.into()).map_err(|never| match never {}).boxed_unsync()
 }

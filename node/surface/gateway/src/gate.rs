@@ -1,12 +1,13 @@
 //! One attempt's gate: what its connections share.
 
 use crate::agentd::Agentd;
+use crate::egress::Outside;
 use crate::limits::GateLimits;
 use crate::meter::Reading;
 use crate::notices::Notices;
 use ikigai_ports::Model;
 use ikigai_ports::gate::GatePolicy;
-use ikigai_types::{Fence, MicroUsd, Prices, Usage};
+use ikigai_types::{Egress, Fence, MicroUsd, Prices, Usage};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,7 @@ pub(crate) struct Gate {
     pub(crate) limits: Arc<GateLimits>,
     pub(crate) notices: Notices,
     pub(crate) agentd: Agentd,
+    pub(crate) outside: Outside,
     /// Room for request bodies, in kibibytes.
     pub(crate) room: Arc<Semaphore>,
     /// Ends its connections.
@@ -44,6 +46,7 @@ impl Gate {
         model: Arc<dyn Model>,
         prices: Arc<Prices>,
         limits: Arc<GateLimits>,
+        egress: Arc<Egress>,
         policy: GatePolicy,
     ) -> Arc<Self> {
         let gate = Arc::new(Self {
@@ -52,6 +55,7 @@ impl Gate {
             model,
             notices: Notices::default(),
             agentd: Agentd::default(),
+            outside: Outside::new(policy.egress, egress, limits.outside),
             room: Arc::new(Semaphore::new(limits.body.div_ceil(ROOM_UNIT))),
             closed: CancellationToken::new(),
             settled: CancellationToken::new(),

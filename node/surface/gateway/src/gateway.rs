@@ -9,7 +9,7 @@ use crate::tied::Tied;
 use async_trait::async_trait;
 use ikigai_ports::gate::{Duplex, GateOrder, GatePolicy, Gates};
 use ikigai_ports::{Model, PortError, PortResult};
-use ikigai_types::{Fence, Prices, Usage};
+use ikigai_types::{Egress, Fence, Prices, Usage};
 use ikigai_wire::agent::GATEWAY_SOCKET;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -25,6 +25,8 @@ pub struct GatewayOptions {
     pub models: BTreeMap<String, Arc<dyn Model>>,
     /// What their models cost.
     pub prices: Prices,
+    /// The hosts this node lets agents reach, as far as their task lists them too.
+    pub egress: Egress,
     /// What each attempt may take.
     pub limits: GateLimits,
 }
@@ -41,6 +43,7 @@ pub struct Gateway {
     models: BTreeMap<String, Arc<dyn Model>>,
     prices: Arc<Prices>,
     limits: Arc<GateLimits>,
+    egress: Arc<Egress>,
     gates: Mutex<Registry>,
 }
 
@@ -63,6 +66,7 @@ impl Gateway {
             models: options.models,
             prices: Arc::new(options.prices),
             limits: Arc::new(options.limits),
+            egress: Arc::new(options.egress),
             gates: Mutex::default(),
         }
     }
@@ -109,7 +113,8 @@ impl Gateway {
         }
         let socket = folder.join(GATEWAY_SOCKET);
         let listener = listen::bind(&socket)?;
-        let gate = Gate::new(fence, agent, model, self.prices.clone(), self.limits.clone(), policy);
+        let (prices, limits) = (self.prices.clone(), self.limits.clone());
+        let gate = Gate::new(fence, agent, model, prices, limits, self.egress.clone(), policy);
         tokio::spawn(listen::accept(gate.clone(), listener));
         let replaced = before.map(|at| gates.open.remove(at));
         gates.open.push(Open { gate, socket });

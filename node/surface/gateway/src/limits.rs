@@ -30,6 +30,10 @@ pub struct GateLimits {
     pub dial_time: Duration,
     /// Streams that are waited for at a time. Default 64.
     pub dials: usize,
+    /// Requests and tunnels to listed hosts at a time; more are refused. Default 32.
+    pub outside: usize,
+    /// Longest wait for a connection to a listed host. Default 20 s.
+    pub outside_time: Duration,
 }
 
 impl Default for GateLimits {
@@ -47,6 +51,8 @@ impl Default for GateLimits {
             control_time: Duration::from_secs(10),
             dial_time: Duration::from_secs(40),
             dials: 64,
+            outside: 32,
+            outside_time: Duration::from_secs(20),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The gate's socket, and what arrives on it.
 
 use crate::answer::{Body, json_body, problem, switching};
+use crate::egress;
 use crate::gate::Gate;
 use crate::relay;
 use crate::route::{Route, clean, route};
@@ -103,6 +104,8 @@ async fn answer(gate: Arc<Gate>, request: Request<Incoming>) -> Response<Body> {
         Route::Models => models(&gate).await,
         Route::Control => control(gate, request),
         Route::Stream(id) => stream(&gate, id, request),
+        Route::Outside => egress::plain(gate, request).await,
+        Route::Tunnel => egress::tunnel(gate, request).await,
         Route::Denied => denied(&gate, &request),
     }
 }
@@ -111,7 +114,7 @@ fn denied(gate: &Gate, request: &Request<Incoming>) -> Response<Body> {
     let what = clean(&format!("{} {}", request.method(), request.uri()));
     gate.notices.denied(&what);
     tracing::info!(attempt = %gate.fence, what, "denied");
-    let hint = "an agent reaches POST /v1/responses and GET /v1/models and nothing else";
+    let hint = "an agent reaches POST /v1/responses, GET /v1/models, and through this proxy the hosts listed for its task";
     problem(StatusCode::FORBIDDEN, "denied", &format!("`{what}` is not allowed from here"), hint)
 }
 

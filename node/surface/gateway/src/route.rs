@@ -16,14 +16,22 @@ pub(crate) enum Route {
     Control,
     /// A stream that agentd brings.
     Stream(u64),
+    /// A host outside, in plain HTTP.
+    Outside,
+    /// A host outside, through a tunnel.
+    Tunnel,
     /// Nowhere.
     Denied,
 }
 
-/// Decides by method and path alone. A request in proxy form (CONNECT, or a URL with a host) goes nowhere.
+/// Decides by method and path alone. A request in proxy form (CONNECT, or a URL with a host) is for a host outside,
+/// and never for the model or agentd.
 pub(crate) fn route(method: &Method, uri: &Uri) -> Route {
+    if method == Method::CONNECT {
+        return Route::Tunnel;
+    }
     if uri.authority().is_some() || uri.scheme().is_some() {
-        return Route::Denied;
+        return Route::Outside;
     }
     let path = uri.path();
     match (method, path.strip_prefix("/v1").unwrap_or(path)) {
@@ -86,12 +94,13 @@ mod tests {
             "GET /agentd/streams/99999999999999999999",
             "GET /",
             "OPTIONS *",
-            "CONNECT api.openai.com:443",
-            "GET http://169.254.169.254/latest/meta-data",
-            "POST http://127.0.0.1/v1/responses",
         ] {
             check(denied, &Route::Denied);
         }
+        check("CONNECT api.openai.com:443", &Route::Tunnel);
+        check("GET http://169.254.169.254/latest/meta-data", &Route::Outside);
+        check("POST http://127.0.0.1/v1/responses", &Route::Outside);
+        check("GET http://agentd/agentd/control", &Route::Outside);
     }
 
     #[test]

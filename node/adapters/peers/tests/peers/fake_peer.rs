@@ -202,6 +202,7 @@ pub fn workload() -> Workload {
             linger_secs: 0,
             urgency: 1,
             disconnect: ikigai_types::Disconnect::default(),
+            egress: Default::default(),
             owner: crate::near(),
         },
         prompt: "Do it.".to_owned(),

@@ -23,6 +23,7 @@ pub(super) async fn all(env: &Env) -> Vec<Check> {
     checks.push(machine::sandbox(&config));
     checks.push(programs::radicle(&config));
     checks.push(programs::spec_kit());
+    checks.push(egress(&config));
     checks.extend(notices::all(env, &config).await);
     match snapshot {
         Ok(snapshot) => checks.extend(mesh::seen(&snapshot)),
@@ -41,4 +42,17 @@ fn settings(env: &Env) -> (Check, Config) {
             (Check::fail("settings", chain(&e), "correct it; see: ikigai config explain"), Config::default())
         }
     }
+}
+
+/// Where agents may reach, as far as a file says it.
+fn egress(config: &Config) -> Check {
+    let line = |(name, entry): (&String, &ikigai_types::EgressEntry)| {
+        let endpoints: Vec<_> = entry.endpoints.iter().map(ToString::to_string).collect();
+        format!("{name}: {}", endpoints.join(", "))
+    };
+    let entries: Vec<_> = config.egress.0.iter().map(line).collect();
+    if entries.is_empty() {
+        return Check::ok("egress", "agents reach their model and nothing else");
+    }
+    Check::ok("egress", format!("a task may be given {}", entries.join("; ")))
 }

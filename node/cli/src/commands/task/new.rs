@@ -19,7 +19,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ikigai task new\n  ikigai task new T012 T013 --with-deps --wait\n  \
     ikigai task new \"Add a dark theme\" --story US2 --verify \"make test\"\n  \
-    ikigai task new T014 --requires gpu=true --prefers region=eu --class ml")]
+    ikigai task new T014 --requires gpu=true --prefers region=eu --class ml\n  ikigai task new T015 --egress docs")]
 pub(crate) struct New {
     /// Task ids (T012), or a text in quotes; nothing: every open task of the feature
     #[arg(value_name = "ID|TEXT")]
@@ -90,6 +90,9 @@ struct How {
     /// How long an agent stays for its editor after it is done (10m)
     #[arg(long, value_name = "TIME")]
     linger: Option<Span>,
+    /// Entry of the node's [egress] that the agents may use (again for more; "" for none); docs/network.md says more
+    #[arg(long, value_name = "NAME")]
+    egress: Vec<String>,
     /// How long a node that goes silent may take to come back, beyond the end of its lease (5m)
     #[arg(long, value_name = "TIME")]
     lost_after: Option<Span>,
@@ -205,6 +208,12 @@ impl How {
         })
     }
 
+    /// `--egress ""` is none, whatever the configuration gives.
+    fn egress(&self) -> Option<Vec<String>> {
+        let named = self.egress.iter().filter(|name| !name.is_empty()).cloned().collect();
+        (!self.egress.is_empty()).then_some(named)
+    }
+
     fn options(&self) -> TaskOptions {
         let asks = self.cpu.is_some() || self.memory.is_some();
         let request = asks.then(|| Resources {
@@ -228,6 +237,7 @@ impl How {
             linger_secs: self.linger.map(|s| s.0.as_secs()),
             verify: Some(self.verify.clone()).filter(|v| !v.is_empty()),
             disconnect: self.disconnect(),
+            egress: self.egress(),
             allow_unknown_price: self.allow_unknown_price,
         }
     }

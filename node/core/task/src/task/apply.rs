@@ -14,7 +14,13 @@ impl Task {
     pub(crate) fn apply(&mut self, event: &Event, at: Timestamp) {
         self.updated_at = at;
         match event {
-            Event::Submitted { .. } | Event::StaleRefused { .. } | Event::Denied { .. } => {}
+            Event::Submitted { .. } | Event::StaleRefused { .. } => {}
+            Event::Denied { fence, what } => {
+                if let Some(a) = self.attempt_mut(fence) {
+                    a.denied.times = a.denied.times.saturating_add(1);
+                    a.denied.last.clone_from(what);
+                }
+            }
             Event::Waits { reason, text, rows, until } => {
                 self.go(TaskState::Waiting(*reason));
                 self.wait_text.clone_from(text);

@@ -45,6 +45,7 @@ pub fn spec(disconnect: Disconnect) -> TaskSpec {
         linger_secs: 0,
         urgency: 0,
         disconnect,
+        egress: Default::default(),
         owner: me(),
     }
 }

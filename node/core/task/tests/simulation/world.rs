@@ -101,6 +101,7 @@ fn spec(i: usize) -> TaskSpec {
         linger_secs: 0,
         urgency: 0,
         disconnect: ikigai_types::Disconnect::default(),
+        egress: Default::default(),
         owner: me(),
     }
 }

@@ -94,6 +94,8 @@ pub struct TaskOptions {
     pub verify: Option<Vec<String>>,
     /// What is done when the node that runs an attempt goes silent.
     pub disconnect: Option<DisconnectOptions>,
+    /// Entries of the node's `[egress]` that the agents may use; those of `[task] egress` when absent.
+    pub egress: Option<Vec<String>>,
     /// Goes on although the model's price is unknown.
     pub allow_unknown_price: bool,
 }

@@ -151,6 +151,9 @@ pub struct TaskView {
     /// How important it is; 0 is usual.
     #[serde(default)]
     pub priority: i32,
+    /// Where its agents may reach beside their model, such as `docs: docs.lan:8080 (read-only)`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub egress: Vec<String>,
     /// Why it is where it is.
     pub why: WhyView,
     /// What placement last said of each node, while the task waits for one.
@@ -210,6 +213,12 @@ pub struct AttemptView {
     /// Who types in the agent's terminal, such as `alice@laptop`; the agent gets no new turn meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writer: Option<String>,
+    /// How often its gate denied something that its agent tried.
+    #[serde(default)]
+    pub denied: u32,
+    /// What it was last, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_denied: Option<String>,
     /// Exit code of the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,

@@ -15,7 +15,7 @@ async fn provider() -> Upstream {
 
 fn policy(spent: Usage) -> (GatePolicy, mpsc::Receiver<(Fence, GateEvent)>) {
     let (events, receiver) = mpsc::channel(64);
-    (GatePolicy { provider: "fake".into(), events, spent }, receiver)
+    (GatePolicy { provider: "fake".into(), egress: Default::default(), events, spent }, receiver)
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod bounds;
 mod calls;
 mod denied;
 mod editor;
+mod egress;
 mod held;
 mod life;
 mod scripted;

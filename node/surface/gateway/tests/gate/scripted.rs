@@ -82,7 +82,7 @@ async fn two_turns_are_played_across_a_restart_of_the_node() {
 
     rig.gateway = gateway(model(), GateLimits::default());
     let (events, receiver) = mpsc::channel(64);
-    let policy = GatePolicy { provider: "fake".into(), events, spent };
+    let policy = GatePolicy { provider: "fake".into(), egress: Default::default(), events, spent };
     rig.gateway.open(&fence(1), AGENT, rig.folder.path(), policy).await.unwrap();
     rig.events = receiver;
     assert_eq!(turn(&rig, &mut input, workspace.path()).await, "Parser written.");

@@ -13,7 +13,7 @@ use ikigai_models::{HttpModel, HttpModelOptions};
 use ikigai_ports::gate::{GateEvent, GatePolicy, Gates};
 use ikigai_ports::signer::{Secret, Secrets};
 use ikigai_ports::{Model, PortError, PortResult};
-use ikigai_types::{AttemptId, Epoch, Fence, Price, Prices, TaskId, Usage};
+use ikigai_types::{AttemptId, Egress, Epoch, Fence, Price, Prices, TaskId, Usage};
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::io::Write;
@@ -188,10 +188,15 @@ pub fn log() -> String {
 }
 
 pub fn gateway(model: Arc<dyn Model>, limits: GateLimits) -> Arc<Gateway> {
+    listing(model, limits, Egress::default())
+}
+
+/// A gateway of a node that lists `egress`.
+pub fn listing(model: Arc<dyn Model>, limits: GateLimits, egress: Egress) -> Arc<Gateway> {
     // Listened to before the first gate can say anything.
     LazyLock::force(&LOG);
     let models = [("fake".to_owned(), model)].into();
-    Arc::new(Gateway::new(GatewayOptions { models, prices: prices(), limits }))
+    Arc::new(Gateway::new(GatewayOptions { models, prices: prices(), egress, limits }))
 }
 
 impl Rig {
@@ -200,10 +205,14 @@ impl Rig {
     }
 
     pub async fn with(model: Arc<dyn Model>, limits: GateLimits, room: usize) -> Self {
+        Self::of(gateway(model, limits), room, Egress::default()).await
+    }
+
+    /// The gate of a task that may reach `egress`.
+    pub async fn of(gateway: Arc<Gateway>, room: usize, egress: Egress) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let gateway = gateway(model, limits);
         let (events, receiver) = mpsc::channel(room);
-        let policy = GatePolicy { provider: "fake".into(), events, spent: Usage::default() };
+        let policy = GatePolicy { provider: "fake".into(), egress, events, spent: Usage::default() };
         gateway.open(&fence(1), AGENT, folder.path(), policy).await.unwrap();
         Self { folder, gateway, events: receiver, fence: fence(1) }
     }

@@ -918,6 +918,12 @@ export interface components {
             agent: string;
             /** @description What it goes on from, when that is what was saved of an earlier attempt. */
             continues?: components["schemas"]["ContinuesView"] | null;
+            /**
+             * Format: uint32
+             * @description How often its gate denied something that its agent tried.
+             * @default 0
+             */
+            denied: number;
             /** @description That in a sentence. */
             detail?: string | null;
             /** @description Ended. */
@@ -933,6 +939,8 @@ export interface components {
             id: components["schemas"]["AttemptId"];
             /** @description What the sandbox could not hold it to. */
             isolationMissing: string[];
+            /** @description What it was last, and why. */
+            lastDenied?: string | null;
             /** @description Node that runs it. */
             node: components["schemas"]["NodeId"];
             /** @description How it ended: `done`, `host`, `agent`, `quota`, `policy`, `stall`, `oom`, `time`, `check-failed`, `lost`, … */
@@ -1700,6 +1708,8 @@ export interface components {
             class: components["schemas"]["WorkloadClass"];
             /** @description What it waits for, by id. */
             dependsOn: components["schemas"]["TaskId"][];
+            /** @description Where its agents may reach beside their model, such as `docs: docs.lan:8080 (read-only)`. */
+            egress?: string[];
             /** @description Its highest epoch. */
             epoch: components["schemas"]["Epoch"];
             /** @description Its feature (`001-shop`), outside Spec-Kit empty. */
@@ -2025,6 +2035,7 @@ export interface operations {
                      *       "allowUnknownPrice": false,
                      *       "class": null,
                      *       "disconnect": null,
+                     *       "egress": null,
                      *       "limits": null,
                      *       "lingerSeconds": null,
                      *       "maxAttempts": null,
@@ -2077,6 +2088,11 @@ export interface operations {
                              */
                             replace?: boolean | null;
                         } | null;
+                        /**
+                         * @description Entries of the node's `[egress]` that the agents may use; those of `[task] egress` when absent.
+                         * @default null
+                         */
+                        egress?: string[] | null;
                         /**
                          * @description What each attempt is held to.
                          * @default null
@@ -3164,6 +3180,7 @@ export interface operations {
                      *       "allowUnknownPrice": false,
                      *       "class": null,
                      *       "disconnect": null,
+                     *       "egress": null,
                      *       "limits": null,
                      *       "lingerSeconds": null,
                      *       "maxAttempts": null,
@@ -3216,6 +3233,11 @@ export interface operations {
                              */
                             replace?: boolean | null;
                         } | null;
+                        /**
+                         * @description Entries of the node's `[egress]` that the agents may use; those of `[task] egress` when absent.
+                         * @default null
+                         */
+                        egress?: string[] | null;
                         /**
                          * @description What each attempt is held to.
                          * @default null
