@@ -6,7 +6,9 @@ use crate::human::{age, bytes, clock, cores, cost, count, span};
 use crate::output::Show;
 use crate::table::Table;
 use ikigai_types::{ClassSlots, Timestamp, WorkloadClass};
-use ikigai_wire::api::{AttemptView, NodeView, PatchItem, PatchView, PlacementView, RevisionView, TaskView};
+use ikigai_wire::api::{
+    AttemptView, NodeView, NoteView, PatchItem, PatchView, PlacementView, RevisionView, TaskView,
+};
 
 /// Columns and lines that what an attempt has to say gets.
 const DETAIL: (usize, usize) = (72, 4);
@@ -192,6 +194,7 @@ pub(crate) fn patch_lines(patch: &PatchView) -> Vec<String> {
     }
     // One alone is what the line above says.
     out.extend(patch.revisions.iter().filter(|_| patch.revisions.len() > 1).map(revision));
+    out.extend(patch.notes.iter().filter(|n| n.standing != "node").flat_map(note));
     if let Some(evidence) = &patch.evidence {
         for check in &evidence.checks {
             let verdict =
@@ -203,6 +206,14 @@ pub(crate) fn patch_lines(patch: &PatchView) -> Vec<String> {
     }
     out.extend(patch.files.iter().map(|file| format!("file {file}")));
     out.iter().map(|l| clean(l).into_owned()).collect()
+}
+
+/// Who said what, a line of text after the other.
+fn note(note: &NoteView) -> Vec<String> {
+    let key = note.author.get(..12).unwrap_or(&note.author);
+    let word = if note.asks { "says" } else { "approves" };
+    let head = format!("{} {key} {word}:", note.standing);
+    std::iter::once(head).chain(note.text.lines().map(|l| format!("  {l}"))).collect()
 }
 
 fn revision(revision: &RevisionView) -> String {

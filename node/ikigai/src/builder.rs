@@ -271,6 +271,7 @@ fn options(
         agent: agent(config, needs_image),
         defaults,
         providers,
+        reviewers: config.forge.reviewers.clone(),
         policy: policy(config),
     })
 }

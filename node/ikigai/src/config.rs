@@ -195,6 +195,9 @@ pub struct ForgeConfig {
     pub listen: SocketAddr,
     /// Radicle nodes to connect to, as `<nid>@<host>:<port>`.
     pub connect: Vec<String>,
+    /// Keys (`z6Mk…`) whose notes on a patch go to its agent as if they were written in the dashboard; those of the
+    /// repository's delegates do anyway.
+    pub reviewers: Vec<String>,
 }
 
 /// `[models.<name>]`.
@@ -318,6 +321,12 @@ impl ExecutorConfig {
 impl Default for ForgeConfig {
     fn default() -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], 8776));
-        Self { backend: "auto".to_owned(), radicle_bin: None, listen, connect: Vec::new() }
+        Self {
+            backend: "auto".to_owned(),
+            radicle_bin: None,
+            listen,
+            connect: Vec::new(),
+            reviewers: Vec::new(),
+        }
     }
 }

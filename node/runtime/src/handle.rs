@@ -9,6 +9,7 @@ use crate::host::{Host, Stance};
 use crate::journal::Journal;
 use crate::mesh::Neighbours;
 use crate::owner::OwnerHandle;
+use crate::reviews::Said;
 use crate::submit::problem;
 use crate::terminal::Terminals;
 use crate::{Options, Parts, view};
@@ -41,6 +42,7 @@ pub struct Handle {
     pub(crate) copies: Copies,
     pub(crate) terminals: Terminals,
     pub(crate) claims: Claims,
+    pub(crate) said: Said,
 }
 
 #[async_trait]
@@ -166,14 +168,18 @@ impl Handle {
 
     async fn views(&self, keep: impl Fn(&Task) -> bool + Send + 'static) -> Answer<Vec<TaskView>> {
         let (now, own, name) = (self.parts.clock.now(), self.node, self.options.name.clone());
-        let neighbours = self.neighbours.clone();
+        let (neighbours, said) = (self.neighbours.clone(), self.said.clone());
         let looked = self.owner.look(move |owner: &Owner| {
             let other = |n: NodeId| neighbours.name(n).unwrap_or_else(|| n.short());
             let name = |n: NodeId| if n == own { name.clone() } else { other(n) };
             let kept = owner.tasks().values().filter(|t| keep(t));
-            kept.map(|t| view::task(owner, t, now, &name)).collect()
+            kept.map(|t| view::task(owner, t, now, &name)).collect::<Vec<_>>()
         });
-        looked.await.map_err(problem)
+        let mut views = looked.await.map_err(problem)?;
+        for view in &mut views {
+            view.patch.iter_mut().for_each(|p| p.notes = said.of(&view.id));
+        }
+        Ok(views)
     }
 
     /// The whole id of `T012`, `001-shop/T012` or itself.

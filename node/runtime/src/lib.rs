@@ -19,6 +19,7 @@ mod options;
 mod owner;
 mod parts;
 mod peer;
+mod reviews;
 mod running;
 mod submit;
 mod terminal;

@@ -43,6 +43,8 @@ pub struct Options {
     pub agent: AgentProgram,
     /// What a task gets that its submitter leaves open.
     pub defaults: Defaults,
+    /// Keys, as the forge writes them, whose notes on a patch go to its agent although they are no delegates.
+    pub reviewers: Vec<String>,
     /// Leases, back-off, retries.
     pub policy: Policy,
 }

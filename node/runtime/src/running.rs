@@ -11,6 +11,7 @@ use crate::mesh::{self, Enrolment, Neighbours, Routes, look_again, serve_agents}
 use crate::mesh_handle::MeshHandle;
 use crate::owner::{Setup, drive, inbox};
 use crate::peer::LocalPeer;
+use crate::reviews::{self, Said};
 use crate::terminal::Terminals;
 use crate::{Options, Parts};
 use ikigai_ports::{NodeHandle, PortError};
@@ -88,6 +89,7 @@ pub async fn start(parts: Parts, options: Options, mesh: Option<Mesh>) -> Result
         copies,
         terminals,
         claims,
+        said: Said::default(),
     };
     handle.restore_cordon().await.map_err(StartError::Store)?;
     host.recover().await.map_err(StartError::Store)?;
@@ -95,6 +97,7 @@ pub async fn start(parts: Parts, options: Options, mesh: Option<Mesh>) -> Result
     let setup =
         Setup { owner, journal, peer: peer.clone(), neighbours, handle: asks, tracker: tracker.clone() };
     tracker.spawn(drive(setup, asked, stop.clone()));
+    tracker.spawn(reviews::follow(handle.clone(), stop.clone()));
     Ok(Running { handle, whole, peer, stop, tracker })
 }
 

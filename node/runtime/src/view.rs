@@ -114,6 +114,7 @@ fn patch(task: &Task, a: &Attempt) -> Option<PatchView> {
         attempt: a.fence.attempt.number,
         revision: a.revision,
         revisions: revisions(task),
+        notes: Vec::new(),
         head: change.head.to_string(),
         files: change.files.clone(),
         additions: change.additions,

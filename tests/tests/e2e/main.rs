@@ -20,5 +20,6 @@ mod notify;
 mod parts;
 mod people;
 mod project;
+mod reviews;
 mod terminal;
 mod why;

@@ -215,9 +215,10 @@ impl Forge for GitForge {
         for record in record::all(&self.copies, project).await? {
             let mut patch = record.patch()?;
             // A merge that was published but not noted is a merge all the same.
-            if let (Some(tip), "draft" | "open") = (&tip, patch.state.as_str())
-                && self.copies.is_ancestor(project, &patch.head, tip).await.unwrap_or(false)
-            {
+            if let Some(tip) = tip.as_ref().filter(|_| patch.state != "archived") {
+                patch.landed = self.copies.is_ancestor(project, &patch.head, tip).await.unwrap_or(false);
+            }
+            if patch.landed {
                 patch.state = "merged".to_owned();
             }
             patches.push(patch);

@@ -2,15 +2,17 @@
 
 use crate::programs::Programs;
 use ikigai_git::Git;
-use ikigai_ports::forge::Patch;
+use ikigai_ports::forge::{Note, Patch, Standing};
 use ikigai_ports::{PortError, PortResult};
-use ikigai_types::{Commit, PatchId};
+use ikigai_types::{Commit, PatchId, Timestamp};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// Radicle's name of the type.
 const TYPE: &str = "xyz.radicle.patch";
+/// Longest note that is kept, in characters.
+const NOTE: usize = 4000;
 /// Greatest object that is read, in bytes.
 const OBJECT: usize = 8 << 20;
 
@@ -20,7 +22,8 @@ pub(crate) struct Cob {
     pub title: String,
     author: Author,
     state: Status,
-    revisions: BTreeMap<String, Revision>,
+    /// What was redacted is there without content.
+    revisions: BTreeMap<String, Option<Revision>>,
     timeline: Vec<String>,
 }
 
@@ -40,12 +43,38 @@ struct Revision {
     oid: String,
     description: Vec<Text>,
     discussion: Discussion,
+    #[serde(default)]
+    reviews: BTreeMap<String, Option<Review>>,
+    timestamp: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Review {
+    id: String,
+    author: Author,
+    verdict: Option<String>,
+    #[serde(default)]
+    summary: Vec<Text>,
+    comments: Discussion,
     timestamp: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 struct Discussion {
-    comments: BTreeMap<String, Text>,
+    comments: BTreeMap<String, Option<Comment>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Comment {
+    author: String,
+    body: String,
+    #[serde(default)]
+    edits: Vec<Edit>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Edit {
+    timestamp: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -67,8 +96,11 @@ impl Cob {
     /// Revisions by whoever opened it, with their ids, the oldest first. Others may propose revisions too: those
     /// are no state of the patch.
     fn revisions(&self) -> impl DoubleEndedIterator<Item = (&str, &Revision)> {
-        let own = |id| self.revisions.get_key_value(id).filter(|(_, r)| r.author == self.author);
-        self.timeline.iter().filter_map(own).map(|(id, revision)| (&**id, revision))
+        let own = |id: &String| {
+            let (id, revision) = self.revisions.get_key_value(id)?;
+            Some((&**id, revision.as_ref()?)).filter(|(_, r)| r.author == self.author)
+        };
+        self.timeline.iter().filter_map(own)
     }
 
     /// The id of the newest revision.
@@ -89,11 +121,43 @@ impl Cob {
 
     /// Whether somebody said `body` on it already.
     pub fn says(&self, body: &str) -> bool {
-        self.revisions.values().flat_map(|r| r.discussion.comments.values()).any(|c| c.body.trim() == body)
+        self.comments().any(|(_, c)| c.body.trim() == body)
+    }
+
+    /// Every comment on every revision, with its id.
+    fn comments(&self) -> impl Iterator<Item = (&String, &Comment)> {
+        let all = self.revisions.values().flatten();
+        all.flat_map(|r| &r.discussion.comments).filter_map(|(id, c)| Some((id, c.as_ref()?)))
+    }
+
+    /// All that was said of it, the oldest first.
+    fn notes(&self, own: &str, delegates: &[String]) -> Vec<Note> {
+        let standing = |author: &str| match author {
+            author if author == own => Standing::Own,
+            author if delegates.iter().any(|d| d == author) => Standing::Delegate,
+            _ => Standing::Stranger,
+        };
+        let note = |id: &String, author: &str, asks, text: &str, at: u64| {
+            let author = author.strip_prefix("did:key:").unwrap_or(author);
+            let text: String = text.chars().take(NOTE).collect();
+            let (standing, at) = (standing(author), Timestamp(at));
+            Note { id: id.clone(), author: author.to_owned(), standing, asks, text, at }
+        };
+        let said =
+            |id, c: &Comment| note(id, &c.author, true, &c.body, c.edits.first().map_or(0, |e| e.timestamp));
+        let mut notes: Vec<Note> = self.comments().map(|(id, c)| said(id, c)).collect();
+        for review in self.revisions.values().flatten().flat_map(|r| r.reviews.values().flatten()) {
+            let (asks, text) = (review.verdict.as_deref() != Some("accept"), review.text());
+            notes.push(note(&review.id, &review.author.id, asks, text, review.timestamp));
+            let lines = review.comments.comments.iter().filter_map(|(id, c)| Some((id, c.as_ref()?)));
+            notes.extend(lines.map(|(id, c)| said(id, c)));
+        }
+        notes.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        notes
     }
 
     /// The patch as the port lists it, with the time of its newest revision.
-    pub fn patch(&self, id: &str) -> Option<(u64, Patch)> {
+    pub fn patch(&self, id: &str, own: &str, delegates: &[String]) -> Option<(u64, Patch)> {
         let (_, latest) = self.revisions().next_back()?;
         let heads: Vec<Commit> = self.revisions().map(|(_, r)| Commit(r.oid.clone())).collect();
         let good = heads.iter().all(|head| is_id(&head.0));
@@ -103,8 +167,16 @@ impl Cob {
             state: self.state.status.clone(),
             head: heads.last()?.clone(),
             revisions: heads,
+            landed: false,
+            notes: self.notes(own, delegates),
         };
         good.then_some((latest.timestamp, patch))
+    }
+}
+
+impl Review {
+    fn text(&self) -> &str {
+        self.summary.last().map_or("", |text| &text.body)
     }
 }
 

@@ -4,6 +4,7 @@
 use crate::cob::{self, Cob};
 use crate::forge::RadicleForge;
 use crate::home::replace;
+use crate::project;
 use ikigai_git::Standing;
 use ikigai_git::names::ref_part;
 use ikigai_ports::forge::{ForgeProject, Mark, Opened, Patch, PatchText};
@@ -301,14 +302,18 @@ pub(crate) async fn list(
 ) -> PortResult<Vec<Patch>> {
     let tips = cob::tips(forge.copies.git(), &forge.home.storage(&known.id)).await?;
     let main = published(forge, project, known).await?;
+    let (own, delegates) = (forge.nid(), project::delegates(forge, &known.id).await?);
     let mut patches = Vec::new();
     for (id, tips) in tips {
         let key = (known.id.clone(), id.clone());
+        let tips = format!("{tips}{delegates:?}");
         let seen = forge.seen.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         let (time, mut patch) = match seen {
             Some((of, time, patch)) if of == tips => (time, patch),
             _ => {
-                let read = cob::show(&forge.programs, &known.id, &id).await.map(|cob| cob.patch(&id));
+                let read = cob::show(&forge.programs, &known.id, &id)
+                    .await
+                    .map(|cob| cob.patch(&id, &own, &delegates));
                 let Ok(Some((time, patch))) = read else {
                     // Anyone may write nonsense in their own namespace; it must not hide the others.
                     tracing::warn!(%id, "a patch cannot be read");
@@ -320,9 +325,10 @@ pub(crate) async fn list(
             }
         };
         // A merge that was published but not noted is a merge all the same.
-        if let (Some(main), "draft" | "open") = (&main, patch.state.as_str())
-            && forge.copies.is_ancestor(project, &patch.head, main).await.unwrap_or(false)
-        {
+        if let Some(main) = main.as_ref().filter(|_| patch.state != "archived") {
+            patch.landed = forge.copies.is_ancestor(project, &patch.head, main).await.unwrap_or(false);
+        }
+        if patch.landed {
             patch.state = "merged".to_owned();
         }
         patches.push((time, patch));

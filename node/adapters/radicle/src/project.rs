@@ -46,14 +46,22 @@ async fn existing(forge: &RadicleForge, checkout: &Path) -> PortResult<Option<St
     let Some(id) = url.strip_prefix("rad://") else { return Ok(None) };
     let rid = format!("rad:{}", id.split('/').next().unwrap_or(id));
     let own = format!("did:key:{}", nid(&forge.node));
-    let delegates = forge.programs.rad("inspect").args(["--delegates", &rid]).answer().await?;
-    if String::from_utf8_lossy(&delegates.stdout).contains(&own) {
+    // A repository that is not here yet has none that this node knows of.
+    if delegates(forge, &rid).await.unwrap_or_default().contains(&nid(&forge.node)) {
         return Ok(Some(rid));
     }
     Err(PortError::Refused(format!(
         "the checkout is of {rid}, of which this node is no delegate: let one of its delegates run \
          rad id update --delegate {own} and let this node seed it, or remove the remote `rad`"
     )))
+}
+
+/// Who may merge into `rid`, as `z6Mk…`.
+pub(crate) async fn delegates(forge: &RadicleForge, rid: &str) -> PortResult<Vec<String>> {
+    let text = forge.programs.rad("inspect").args(["--delegates", rid]).text().await?;
+    let keys =
+        text.lines().filter_map(|line| line.trim().strip_prefix("did:key:")?.split_whitespace().next());
+    Ok(keys.map(str::to_owned).collect())
 }
 
 /// `rad init` in a throw-away bare clone of the node's copy.

@@ -3,7 +3,7 @@
 use crate::workspace::{Change, Commit};
 use crate::{PortResult, Signer};
 use async_trait::async_trait;
-use ikigai_types::{Fence, PatchId, ProjectId};
+use ikigai_types::{Fence, PatchId, ProjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::Path;
@@ -109,4 +109,37 @@ pub struct Patch {
     pub head: Commit,
     /// Heads of its revisions by whoever opened it, the oldest first.
     pub revisions: Vec<Commit>,
+    /// The default branch contains that head.
+    pub landed: bool,
+    /// What was said of it, the oldest first; empty on a forge that cannot prove who said it.
+    pub notes: Vec<Note>,
+}
+
+/// Something that was said of a patch. Anyone may: what it says is trusted as little as its author is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// Its id there.
+    pub id: String,
+    /// The key it is signed with, as the forge writes it (`z6Mk…`).
+    pub author: String,
+    /// Who that is to the repository.
+    pub standing: Standing,
+    /// It asks for a change: a comment or a refusal does, an approval does not.
+    pub asks: bool,
+    /// What it says.
+    pub text: String,
+    /// When its author says they said it.
+    pub at: Timestamp,
+}
+
+/// Who somebody is to a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// This node.
+    Own,
+    /// A delegate: may merge.
+    Delegate,
+    /// Anybody else.
+    Stranger,
 }

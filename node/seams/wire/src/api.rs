@@ -20,7 +20,7 @@ pub use audit::{AuditCheck, AuditEntry};
 pub use event::{Event, LogEntry};
 pub use mesh::{InvitationView, InviteRequest, JoinRequest, JoinView, MemberView, MeshView};
 pub use notice::ChannelView;
-pub use patch::{CheckView, Evidence, PatchView, RevisionView};
+pub use patch::{CheckView, Evidence, NoteView, PatchView, RevisionView};
 pub use problem::{Code, Problem};
 pub use request::{
     Command, DisconnectOptions, Filter, NodeCommand, SubmitRequest, SubmitSource, TaskOptions,

@@ -108,7 +108,15 @@ impl Record {
         if revisions.is_empty() {
             revisions.push(self.head.clone());
         }
-        Ok(Patch { id, title: self.title, state: self.state, head: self.head, revisions })
+        Ok(Patch {
+            id,
+            title: self.title,
+            state: self.state,
+            head: self.head,
+            revisions,
+            landed: false,
+            notes: Vec::new(),
+        })
     }
 }
 

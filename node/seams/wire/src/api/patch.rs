@@ -1,6 +1,6 @@
 //! A task's patch: its revisions, and what its verdict stands on.
 
-use ikigai_types::{NodeId, PatchId};
+use ikigai_types::{NodeId, PatchId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A patch.
@@ -19,6 +19,9 @@ pub struct PatchView {
     /// All of them, the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revisions: Vec<RevisionView>,
+    /// What was said of it on the forge, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<NoteView>,
     /// Head commit.
     pub head: String,
     /// Files it touches.
@@ -59,6 +62,23 @@ pub struct RevisionView {
     /// Why it was not taken, when its checks or its merge said so (`check-failed`, `conflict`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
+}
+
+/// Something that was said of a patch on the forge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct NoteView {
+    /// The key it is signed with.
+    pub author: String,
+    /// `node` (this one), `delegate` or `reviewer`, whose notes go to the agent, or `stranger`, whose do not.
+    pub standing: String,
+    /// It asks for a change: a comment or a refusal does, an approval does not.
+    pub asks: bool,
+    /// What it says.
+    pub text: String,
+    /// When its author says they said it.
+    pub at: Timestamp,
 }
 
 /// What a verdict stands on.

@@ -141,6 +141,7 @@ fn patch(attempt: u32, verdict: &str, code: i32, gaps: &[&str]) -> PatchView {
         id: PatchId::new("6f1d2c3b4a5968778695a4b3c2d1e0f112233445").ok(),
         attempt,
         revision: attempt,
+        notes: Vec::new(),
         revisions: (1..=attempt).map(|n| revision(n, if n == attempt { verdict } else { "NOT" })).collect(),
         head: "9c0ffee9c0ffee9c0ffee9c0ffee9c0ffee9c0ff".into(),
         files: vec!["src/cart.py".into(), "tests/test_cart.py".into()],

@@ -1330,6 +1330,19 @@ export interface components {
             /** @description Version of the program. */
             version: string;
         };
+        /** @description Something that was said of a patch on the forge. */
+        NoteView: {
+            /** @description It asks for a change: a comment or a refusal does, an approval does not. */
+            asks: boolean;
+            /** @description When its author says they said it. */
+            at: components["schemas"]["Timestamp"];
+            /** @description The key it is signed with. */
+            author: string;
+            /** @description `node` (this one), `delegate` or `reviewer`, whose notes go to the agent, or `stranger`, whose do not. */
+            standing: string;
+            /** @description What it says. */
+            text: string;
+        };
         /** @description A link to an editor. */
         OpenView: {
             /** @description Agent label. */
@@ -1402,6 +1415,8 @@ export interface components {
             id?: components["schemas"]["PatchId"] | null;
             /** @description The merge commit once accepted. */
             merged?: string | null;
+            /** @description What was said of it on the forge, the oldest first. */
+            notes?: components["schemas"]["NoteView"][];
             /**
              * Format: uint32
              * @description Which revision of the patch it is, from 1; 0 until it is on the forge.

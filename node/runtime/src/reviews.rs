@@ -1,0 +1,229 @@
+//! What people say and do on the forge, seen here and acted on: a note of somebody known sends the patch back to the
+//! agent, a merge by a delegate takes it. What a stranger says is shown, and never told to an agent.
+
+use crate::handle::Handle;
+use ikigai_ports::forge::{Note, Patch, Standing};
+use ikigai_ports::{NodeHandle as _, PortResult};
+use ikigai_task::{Input, Owner, Task, TaskState};
+use ikigai_types::{Commit, PatchId, ProjectId, TaskId};
+use ikigai_wire::api::{Command, NoteView};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How often the forge is read while a task has a patch that is not decided.
+const EVERY: Duration = Duration::from_secs(3);
+/// Notes that are shown of one patch, the newest.
+const SHOWN: usize = 100;
+/// Longest text that an agent is told, in characters.
+const TOLD: usize = 10_000;
+
+/// What was said of each task's patch, as it was last read. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Said(Arc<Mutex<HashMap<TaskId, Vec<NoteView>>>>);
+
+impl Said {
+    /// What was said of the patch of `task`.
+    pub(crate) fn of(&self, task: &TaskId) -> Vec<NoteView> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(task).cloned().unwrap_or_default()
+    }
+
+    fn keep(&self, task: &TaskId, notes: Vec<NoteView>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(task.clone(), notes);
+    }
+}
+
+/// A task whose patch is not decided.
+#[derive(Debug, Clone)]
+struct Open {
+    task: TaskId,
+    patch: PatchId,
+    /// What a person looks at now, if it waits for one.
+    reviewed: Option<Commit>,
+    /// Notes that were answered.
+    heard: BTreeSet<String>,
+}
+
+/// What follows from what is on the forge.
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    /// A delegate merged it.
+    Take,
+    /// Somebody known wants it changed.
+    SendBack { text: String, notes: Vec<String> },
+}
+
+/// Reads the forge again and again, until `stop`.
+pub(crate) async fn follow(node: Handle, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = node.parts.clock.sleep(EVERY) => {}
+        }
+        let Ok(projects) = node.owner.look(open).await else { return };
+        for (project, tasks) in projects {
+            if let Err(error) = read(&node, &project, tasks).await {
+                tracing::debug!(%project, error = error.chain(), "the forge cannot be read now");
+            }
+        }
+    }
+}
+
+fn open(owner: &Owner) -> BTreeMap<ProjectId, Vec<Open>> {
+    let mut projects: BTreeMap<ProjectId, Vec<Open>> = BTreeMap::new();
+    for task in owner.tasks().values().filter(|t| !t.state.is_settled()) {
+        if let Some(patch) = task.patch().cloned() {
+            let (reviewed, heard) = (reviewed(task), task.heard.clone());
+            let open = Open { task: task.spec.id.clone(), patch, reviewed, heard };
+            projects.entry(task.spec.project.clone()).or_default().push(open);
+        }
+    }
+    projects
+}
+
+fn reviewed(task: &Task) -> Option<Commit> {
+    let waits = task.state == TaskState::Review && task.accepted.is_none();
+    task.attempts.last().filter(|_| waits)?.change.as_ref().map(|c| c.head.clone())
+}
+
+async fn read(node: &Handle, project: &ProjectId, tasks: Vec<Open>) -> PortResult<()> {
+    let patches = node.parts.forge.list(project).await?;
+    for open in tasks {
+        let Some(patch) = patches.iter().find(|p| p.id == open.patch) else { continue };
+        let newest = patch.notes.iter().rev().take(SHOWN).rev();
+        node.said.keep(&open.task, newest.map(|n| view(n, &node.options.reviewers)).collect());
+        let done = match answer(&open, patch, &node.options.reviewers) {
+            Some(Answer::Take) => {
+                tracing::info!(task = %open.task, %project, "a delegate merged its patch");
+                node.command(&open.task, Command::Accept { force: true }).await.map(drop)
+            }
+            Some(Answer::SendBack { text, notes }) => {
+                let back = ikigai_task::Command::Reject { text, retry: true, notes };
+                let input = Input::Command(open.task.clone(), back);
+                node.owner.input(input).await.map_err(crate::submit::problem)
+            }
+            None => Ok(()),
+        };
+        if let Err(problem) = done {
+            tracing::warn!(task = %open.task, error = problem.message, "what the forge says was not taken");
+        }
+    }
+    Ok(())
+}
+
+/// What follows for a task from its patch as the forge has it. Nothing, as long as no result waits for a person.
+fn answer(open: &Open, patch: &Patch, reviewers: &[String]) -> Option<Answer> {
+    let reviewed = open.reviewed.as_ref()?;
+    if patch.landed && patch.head == *reviewed {
+        return Some(Answer::Take);
+    }
+    let fresh = |n: &&Note| n.asks && is_known(n, reviewers) && !open.heard.contains(&n.id);
+    let notes: Vec<&Note> = patch.notes.iter().filter(fresh).collect();
+    if notes.is_empty() {
+        return None;
+    }
+    let text: Vec<String> = notes.iter().map(|n| told(n)).collect();
+    let text = text.join("\n\n").chars().take(TOLD).collect();
+    Some(Answer::SendBack { text, notes: notes.into_iter().map(|n| n.id.clone()).collect() })
+}
+
+/// Whether what it says may become part of a prompt.
+fn is_known(note: &Note, reviewers: &[String]) -> bool {
+    let listed = |key: &String| key.strip_prefix("did:key:").unwrap_or(key) == note.author;
+    note.standing == Standing::Delegate || (note.standing != Standing::Own && reviewers.iter().any(listed))
+}
+
+fn told(note: &Note) -> String {
+    let text = plain(&note.text);
+    if text.trim().is_empty() { "(refused without a word)".to_owned() } else { text.trim().to_owned() }
+}
+
+fn view(note: &Note, reviewers: &[String]) -> NoteView {
+    let standing = match note.standing {
+        Standing::Own => "node",
+        Standing::Delegate => "delegate",
+        Standing::Stranger if is_known(note, reviewers) => "reviewer",
+        Standing::Stranger => "stranger",
+    };
+    NoteView {
+        author: note.author.clone(),
+        standing: standing.to_owned(),
+        asks: note.asks,
+        text: plain(&note.text),
+        at: note.at,
+    }
+}
+
+/// Without what a terminal would act on and what nobody sees.
+fn plain(text: &str) -> String {
+    let unseen = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
+    text.chars().filter(|&c| c == '\n' || c == '\t' || !(c.is_control() || unseen(c))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ikigai_types::Timestamp;
+
+    fn note(id: &str, standing: Standing, text: &str) -> Note {
+        let (author, at) = (format!("z6Mk{standing:?}"), Timestamp(1));
+        Note { id: id.to_owned(), author, standing, asks: true, text: text.to_owned(), at }
+    }
+
+    fn patch(landed: bool, notes: Vec<Note>) -> Patch {
+        let (id, head) = (PatchId::new("p").unwrap(), Commit("h2".to_owned()));
+        let revisions = vec![Commit("h1".to_owned()), head.clone()];
+        Patch { id, title: String::new(), state: "open".to_owned(), head, revisions, landed, notes }
+    }
+
+    fn waiting(heard: &[&str]) -> Open {
+        Open {
+            task: TaskId::new("p.f.T001").unwrap(),
+            patch: PatchId::new("p").unwrap(),
+            reviewed: Some(Commit("h2".to_owned())),
+            heard: heard.iter().map(|h| (*h).to_owned()).collect(),
+        }
+    }
+
+    fn back(text: &str, notes: &[&str]) -> Option<Answer> {
+        let notes = notes.iter().map(|n| (*n).to_owned()).collect();
+        Some(Answer::SendBack { text: text.to_owned(), notes })
+    }
+
+    #[test]
+    fn only_somebody_known_is_told_to_the_agent() {
+        let said = |standing| patch(false, vec![note("n", standing, "sort by\u{202e} number\u{1b}[2J")]);
+        assert_eq!(answer(&waiting(&[]), &said(Standing::Delegate), &[]), back("sort by number[2J", &["n"]));
+        assert_eq!(answer(&waiting(&[]), &said(Standing::Own), &["z6MkOwn".to_owned()]), None);
+        assert_eq!(answer(&waiting(&[]), &said(Standing::Stranger), &[]), None);
+        let listed = ["did:key:z6MkStranger".to_owned()];
+        assert!(answer(&waiting(&[]), &said(Standing::Stranger), &listed).is_some());
+    }
+
+    #[test]
+    fn a_note_is_answered_once_and_an_approval_asks_for_nothing() {
+        let notes = vec![note("n1", Standing::Delegate, "one"), note("n2", Standing::Delegate, "two")];
+        assert_eq!(answer(&waiting(&["n1"]), &patch(false, notes.clone()), &[]), back("two", &["n2"]));
+        assert_eq!(answer(&waiting(&["n1", "n2"]), &patch(false, notes), &[]), None);
+        let good = Note { asks: false, ..note("n3", Standing::Delegate, "fine") };
+        assert_eq!(answer(&waiting(&[]), &patch(false, vec![good]), &[]), None);
+    }
+
+    #[test]
+    fn a_merge_counts_when_it_has_what_is_in_review() {
+        let late = vec![note("n", Standing::Delegate, "too late")];
+        assert_eq!(answer(&waiting(&[]), &patch(true, late), &[]), Some(Answer::Take));
+        let older = Open { reviewed: Some(Commit("h3".to_owned())), ..waiting(&[]) };
+        assert_eq!(answer(&older, &patch(true, Vec::new()), &[]), None);
+        let busy = Open { reviewed: None, ..waiting(&[]) };
+        assert_eq!(answer(&busy, &patch(true, Vec::new()), &[]), None);
+    }
+
+    #[test]
+    fn what_is_shown_says_who_said_it() {
+        let who = |standing| view(&note("n", standing, "x"), &[]).standing;
+        let all = [Standing::Own, Standing::Delegate, Standing::Stranger].map(who);
+        assert_eq!(all, ["node", "delegate", "stranger"]);
+    }
+}
