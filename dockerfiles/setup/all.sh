@@ -16,7 +16,7 @@ parts=(
   "speckit dockerfiles/setup/speckit.sh 0.3"
 )
 case ${1-} in
-  --tests) parts+=("browser tests/setup/browser.sh 0.5" "dashboard tests/setup/dashboard.sh 0.3" "postgres tests/setup/postgres.sh 0.4" "node-image dockerfiles/setup/node-image.sh 5") ;;
+  --tests) parts+=("browser tests/setup/browser.sh 0.5" "dashboard tests/setup/dashboard.sh 0.3" "postgres tests/setup/postgres.sh 0.4" "oidc tests/setup/oidc.sh 0.1" "node-image dockerfiles/setup/node-image.sh 5") ;;
   '') ;;
   *) die "unknown option $1" "usage: $0 [--tests]" ;;
 esac

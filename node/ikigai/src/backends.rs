@@ -4,7 +4,9 @@ use crate::config::{ArbiterConfig, Config, ModelConfig};
 use crate::home::Home;
 use crate::secrets::{ReferencedSecrets, is_there};
 use ikigai_docker::{DockerExecutor, DockerOptions};
-use ikigai_ports::{Arbiter, Executor, Forge, Logs, Model, PortError, PortResult, Store};
+use ikigai_http::Oidc;
+use ikigai_oidc::{OidcOptions, OidcProvider};
+use ikigai_ports::{Arbiter, Clock, Executor, Forge, Logs, Model, PortError, PortResult, Secrets, Store};
 use ikigai_postgres::{PostgresArbiter, PostgresOptions};
 use ikigai_process::{ProcessExecutor, ProcessOptions};
 use std::collections::BTreeMap;
@@ -119,4 +121,15 @@ pub(crate) async fn forge(config: &Config, home: &Home, seed: [u8; 32], name: &s
             Err(PortError::Refused(text))
         }
     }
+}
+
+/// Who else says who somebody is.
+pub(crate) fn oidc(config: &Config, clock: Arc<dyn Clock>) -> PortResult<Option<Oidc>> {
+    let Some(oidc) = config.oidc.clone() else { return Ok(None) };
+    let secret = oidc.client_secret.map(|name| (Arc::new(ReferencedSecrets) as Arc<dyn Secrets>, name));
+    let name = oidc.name.unwrap_or_else(|| "your organisation".to_owned());
+    let options =
+        OidcOptions { name, issuer: oidc.issuer, client_id: oidc.client_id, secret, redirect: oidc.redirect };
+    let provider = Arc::new(OidcProvider::new(options, clock)?);
+    Ok(Some(Oidc { provider, default_role: oidc.default_role }))
 }

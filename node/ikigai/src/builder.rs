@@ -102,6 +102,9 @@ impl BuildError {
                 "run: make setup; or keep patches in a bare git repository with IKIGAI_FORGE_BACKEND=git".to_owned()
             }
             Self::Backend { what: "arbiter", .. } => "correct [arbiter] in ikigai.toml and start again".to_owned(),
+            Self::Backend { what: "identity provider", .. } => {
+                "correct [oidc]: addresses are https://…, or of this machine".to_owned()
+            }
             Self::Backend { .. } | Self::Start(_) => "run: ikigai doctor".to_owned(),
             Self::Listen(error) => error.hint().to_owned(),
             Self::Tls(_) => {
@@ -190,12 +193,13 @@ impl NodeBuilder {
             Some(forge) => backends::Forged { forge, radicle: None },
             None => backends::forge(&config, &home, seed, &name).await.map_err(wrap("forge"))?,
         };
+        let clock: Arc<dyn Clock> = Arc::new(system::SystemClock::default());
+        let oidc = backends::oidc(&config, clock.clone()).map_err(wrap("identity provider"))?;
         let models = backends::models(&config).map_err(wrap("model provider"))?;
         let providers: Vec<_> = models.keys().cloned().collect();
         let (prices, egress) = (config.prices.clone(), config.egress.clone());
         let gateway = GatewayOptions { models, prices, egress, ..GatewayOptions::default() };
         let gates = Arc::new(Gateway::new(gateway));
-        let clock: Arc<dyn Clock> = Arc::new(system::SystemClock::default());
         let editor = EditorOptions { port: web.port_here() };
         let links = mesh::links(&config.mesh, seed).await.map_err(wrap("mesh"))?;
         let fixed = mesh::fixed(&config.mesh).map_err(wrap("mesh"))?;
@@ -226,8 +230,9 @@ impl NodeBuilder {
         let mesh = links.as_ref().map(|l| Mesh { enrolment: enrolment.clone(), routes: l.routes.clone() });
         let running = ikigai_runtime::start(parts, options, mesh).await?;
         let radicle = forge.radicle;
-        Node::serve(Serving { home, lock, web, running, enrolment, store, editor, radicle, links, telling })
-            .await
+        let serving =
+            Serving { home, lock, web, running, enrolment, store, editor, radicle, links, telling, oidc };
+        Node::serve(serving).await
     }
 }
 

@@ -4,6 +4,7 @@ mod layers;
 
 pub use layers::{Explained, Layers};
 
+use ikigai_access::Role;
 use ikigai_docker::DEFAULT_SOCKET;
 use ikigai_notify::Need;
 use ikigai_types::price::Prices;
@@ -48,6 +49,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// Who may use it.
     pub access: AccessConfig,
+    /// Who else says who somebody is.
+    pub oidc: Option<OidcConfig>,
     /// Links to other nodes.
     pub mesh: MeshConfig,
     /// Who decides between nodes that cannot ask each other.
@@ -130,6 +133,27 @@ pub struct HttpConfig {
 pub struct AccessConfig {
     /// The policy of who may do what, in Cedar; `policy.cedar` of the node's folder, or the standard one, when absent.
     pub policy: Option<PathBuf>,
+}
+
+/// `[oidc]`: an identity provider that speaks OpenID Connect.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OidcConfig {
+    /// Its address, exactly as its tokens say it.
+    pub issuer: String,
+    /// What it calls this node.
+    pub client_id: String,
+    /// Where the client's secret is: `env:NAME` or `file:/path`. Never the secret itself.
+    #[serde(default)]
+    pub client_secret: Option<String>,
+    /// Where it sends browsers back to: the node's address and `/login`.
+    pub redirect: String,
+    /// What people call it.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// What somebody becomes that it knows and the node does not; they are refused when absent.
+    #[serde(default)]
+    pub default_role: Option<Role>,
 }
 
 /// `[mesh]`.

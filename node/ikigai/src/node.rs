@@ -7,7 +7,7 @@ use crate::mesh::Links;
 use crate::notices::Telling;
 use crate::web::Web;
 use ikigai_editor::EditorProxy;
-use ikigai_http::{Api, ApiOptions, AuthOptions, Authority, Front, Tls};
+use ikigai_http::{Api, ApiOptions, AuthOptions, Authority, Front, Oidc, Tls};
 use ikigai_ports::{NodeHandle, Store};
 use ikigai_radicle::RadicleForge;
 use ikigai_runtime::{Enrolment, Running};
@@ -51,6 +51,7 @@ pub(crate) struct Serving {
     pub(crate) radicle: Option<Arc<RadicleForge>>,
     pub(crate) links: Option<Links>,
     pub(crate) telling: Telling,
+    pub(crate) oidc: Option<Oidc>,
 }
 
 impl Node {
@@ -60,7 +61,8 @@ impl Node {
     }
 
     pub(crate) async fn serve(serving: Serving) -> Result<Self, BuildError> {
-        let Serving { home, lock, web, running, enrolment, store, editor, radicle, links, telling } = serving;
+        let Serving { home, lock, web, running, enrolment, store, editor, radicle, links, telling, oidc } =
+            serving;
         let token = ikigai_http::auth::load_or_create(&home.token())
             .map_err(|source| BuildError::Home { folder: home.path().to_owned(), source })?;
         let listeners = web.listeners(&home).await?;
@@ -79,6 +81,7 @@ impl Node {
             terminals: Some(running.terminals()),
             editors: Some(editor),
             notices: Some(notices),
+            oidc,
         };
         let api = Api::with_front(running.whole(), options, front);
         let server = tokio::spawn(api.serve(listeners, stop.clone()));

@@ -32,24 +32,26 @@ function siteFile(dist, path) {
   return { body: fs.readFileSync(found), headers: { "content-type": kind, "content-security-policy": policy } };
 }
 
-// A page that is held to it: no script fails, nothing is asked of another host, nothing is refused by the policy.
-function watched(page) {
+// A page that is held to it: no script fails, nothing is asked of another host, nothing is refused by the policy. With
+// `only`, the address of a node, what pages of others do does not count.
+function watched(page, only) {
   const faults = [];
+  const isOurs = () => !only || page.url().startsWith(only);
   page.on("pageerror", (error) => faults.push(`a script failed: ${error.message}`));
   page.on("console", (message) => {
     const text = message.text();
     // A refused request is what a script asked for; the page's own mistakes are what counts.
-    if (message.type() === "error" && !text.startsWith("Failed to load resource")) faults.push(`the page complains: ${text}`);
+    if (isOurs() && message.type() === "error" && !text.startsWith("Failed to load resource")) faults.push(`the page complains: ${text}`);
   });
   page.on("request", (request) => {
     const url = new URL(request.url());
-    if (url.protocol.startsWith("http") && url.hostname !== "127.0.0.1") faults.push(`the page asks ${url.host}`);
+    if (isOurs() && url.protocol.startsWith("http") && url.hostname !== "127.0.0.1") faults.push(`the page asks ${url.host}`);
   });
   return faults;
 }
 
 // Runs `use` with a context of its own; prints one JSON line of what it answers, or of what went wrong.
-async function run(options, use) {
+async function run({ only, ...options }, use) {
   if (!process.env.IKIGAI_PLAYWRIGHT) {
     console.error("IKIGAI_PLAYWRIGHT does not name the folder of playwright-core");
     process.exit(2);
@@ -63,7 +65,7 @@ async function run(options, use) {
     ...options,
   });
   const page = context.pages()[0];
-  const faults = watched(page);
+  const faults = watched(page, only);
   const dist = process.env.IKIGAI_DIST;
   if (dist) {
     const isSite = (url) => url.hostname === "127.0.0.1" && !/^\/(v1|metrics|openapi)/.test(url.pathname);

@@ -17,6 +17,7 @@ mod manual;
 mod mesh;
 mod node;
 mod notify;
+mod oidc;
 mod parts;
 mod people;
 mod project;

@@ -140,6 +140,12 @@ impl NodeProcess {
         self
     }
 
+    /// With a section more.
+    pub fn with(mut self, section: &str) -> Self {
+        self.config.push_str(&format!("\n{section}\n"));
+        self
+    }
+
     /// Its socket for every Linux user of the machine, when its configuration names this one.
     pub fn shared(&self) -> PathBuf {
         self.folder.path().join("run/shared.sock")

@@ -49,7 +49,8 @@ impl Role {
 #[derive(Debug, Args)]
 #[command(
     after_help = "A Linux user of this machine comes in over the socket that http.shared_socket names.\n\n\
-        Example:\n  ikigai user add ana --role reviewer\n  ikigai user add ben --role viewer --linux ben"
+        Example:\n  ikigai user add ana --role reviewer\n  ikigai user add ben --role viewer --linux ben\n  \
+        ikigai user add eve --role viewer --oidc email:eve@example.org"
 )]
 pub(crate) struct Add {
     /// Lower-case letters, digits and .-_@
@@ -67,6 +68,9 @@ struct Identity {
     /// The Linux user of this machine it is; `uid:1234` for one without a name
     #[arg(long, value_name = "NAME")]
     linux: Option<String>,
+    /// What the identity provider calls it, or `email:` and the address that it verified
+    #[arg(long, value_name = "SUBJECT")]
+    oidc: Option<String>,
 }
 
 /// Lists users
@@ -77,7 +81,7 @@ pub(crate) struct Ls {}
 /// Changes a user, at once and for what it holds already
 #[derive(Debug, Args)]
 #[command(
-    group = ArgGroup::new("what").required(true).multiple(true).args(["role", "linux"]),
+    group = ArgGroup::new("what").required(true).multiple(true).args(["role", "linux", "oidc"]),
     after_help = "With --linux '' it is no Linux user any more.\n\nExample:\n  ikigai user set ana --role admin\n  ikigai user set ana --linux ana\n  ikigai user set ana --linux ''"
 )]
 pub(crate) struct Set {
@@ -112,19 +116,20 @@ impl User {
         let node = env.remote()?;
         match self {
             Self::Ls(Ls {}) => env.out.list(node.users().await?, env.now())?,
-            Self::Add(Add { name, role, identity: Identity { linux } }) => {
-                let request = UserRequest { name, role: role.word(), linux, ..UserRequest::default() };
+            Self::Add(Add { name, role, identity: Identity { linux, oidc: subject } }) => {
+                let request = UserRequest { name, role: role.word(), linux, subject };
                 let user = node.add_user(&request).await?;
                 env.out
                     .one(&user, || vec![format!("{} is a user of this node: {}", user.name, user.role)])?;
-                let way = match &user.linux {
-                    Some(linux) => format!("ikigai, as the Linux user {linux}"),
-                    None => format!("ikigai user link {}", user.name),
+                let way = match (&user.linux, &user.subject) {
+                    (Some(linux), _) => format!("ikigai, as the Linux user {linux}"),
+                    (_, Some(_)) => "the login page of the dashboard".to_owned(),
+                    _ => format!("ikigai user link {}", user.name),
                 };
                 env.out.say(&format!("hint: it comes in by: {way}"));
             }
-            Self::Set(Set { name, role, identity: Identity { linux } }) => {
-                let change = UserChange { role: role.map(Role::word), linux, ..UserChange::default() };
+            Self::Set(Set { name, role, identity: Identity { linux, oidc: subject } }) => {
+                let change = UserChange { role: role.map(Role::word), linux, subject };
                 let user = node.set_user(&name, &change).await?;
                 env.out.one(&user, || vec![format!("{} is {} from now on", user.name, user.role)])?;
             }
@@ -149,13 +154,15 @@ impl Show for UserView {
     }
 
     fn head(wide: bool) -> Vec<&'static str> {
-        let more = if wide { &["LINUX"][..] } else { &[] };
+        let more = if wide { &["LINUX", "OIDC"][..] } else { &[] };
         [&["USER", "ROLE", "AGE"], more].concat()
     }
 
     fn row(&self, wide: bool, now: Timestamp) -> Vec<String> {
         let mut row = vec![self.name.clone(), self.role.clone(), age(self.created_at, now)];
-        row.extend(wide.then(|| self.linux.clone().unwrap_or_default()));
+        if wide {
+            row.extend([&self.linux, &self.subject].map(|t| t.clone().unwrap_or_default()));
+        }
         row
     }
 }

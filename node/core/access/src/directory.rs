@@ -306,6 +306,15 @@ impl Directory {
         self.users.values().find(|u| u.subject.as_deref() == Some(subject))
     }
 
+    /// The user that an identity provider means: by what it calls them, else by an e-mail address that it verified,
+    /// which a user has as `email:<address>`.
+    pub fn identity(&self, subject: &str, email: Option<&str>) -> Option<&User> {
+        const EMAIL: &str = "email:";
+        let by_email = || email.and_then(|e| self.subject(&format!("{EMAIL}{}", e.to_ascii_lowercase())));
+        let own = Some(subject).filter(|s| !s.starts_with(EMAIL));
+        own.and_then(|s| self.subject(s)).or_else(by_email)
+    }
+
     /// What works of `kind`, the newest first.
     pub fn passes(&self, kind: Kind, now: Timestamp) -> Vec<Pass> {
         let works = self.passes.values().filter(|p| p.kind == kind && self.holder(p, now).is_some());

@@ -26,7 +26,7 @@ pub use request::{
     Command, DisconnectOptions, Filter, NodeCommand, SubmitRequest, SubmitSource, TaskOptions,
 };
 pub use seed::{CapacityView, EvictRequest, HealthView, PatchItem, PodView};
-pub use session::{LoginLink, LoginRequest, SessionView};
+pub use session::{LoginLink, LoginRequest, LoginReturn, LoginStart, LoginWays, SessionView};
 pub use share::{SharedAttempt, SharedPatch, SharedTask};
 pub use view::{
     AttemptView, ContinuesView, Document, EdgeView, List, NodeView, OpenView, PlacementView, PlanView,

@@ -9,7 +9,8 @@ use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
-use ikigai_ports::{EditorLinks, Enrolment, NodeHandle, Notices, Terminals};
+use ikigai_access::Role;
+use ikigai_ports::{EditorLinks, Enrolment, IdentityProvider, NodeHandle, Notices, Terminals};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -56,6 +57,17 @@ pub struct Front {
     pub editors: Option<Arc<dyn EditorLinks>>,
     /// The ways to people.
     pub notices: Option<Arc<dyn Notices>>,
+    /// Who says who somebody is, beside the node itself.
+    pub oidc: Option<Oidc>,
+}
+
+/// An identity provider, and what comes of whom it knows.
+#[derive(Debug, Clone)]
+pub struct Oidc {
+    /// The provider.
+    pub provider: Arc<dyn IdentityProvider>,
+    /// What somebody becomes that it knows and the node does not; `None`: nothing.
+    pub default_role: Option<Role>,
 }
 
 /// How a request came.

@@ -5,10 +5,14 @@ mod kept;
 mod passes;
 mod who;
 
-pub(crate) use who::cookie_name;
+pub(crate) use passes::Opened;
+pub(crate) use who::{cookie, cookie_name};
 
 use crate::audit::Audit;
-use ikigai_access::{Action, Change, Decision, Directory, Policy, Principal, Resource, Role, Wrong};
+use ikigai_access::{
+    Action, Change, Decision, Directory, Journeys, Policy, Principal, Resource, Role, Wrong,
+};
+use ikigai_ports::identity::Journey;
 use ikigai_ports::{PortResult, Store};
 use ikigai_types::Timestamp;
 use std::fmt;
@@ -28,6 +32,7 @@ pub(crate) enum NotMade {
 /// Users, what lets them in, and the policy, of one node.
 pub struct Authority {
     directory: Mutex<Directory>,
+    journeys: Mutex<Journeys<Journey>>,
     policy: Policy,
     audit: Audit,
     store: Option<Arc<dyn Store>>,
@@ -44,7 +49,14 @@ impl Default for Authority {
 
 impl Authority {
     fn with(directory: Directory, policy: Policy, audit: Audit, store: Option<Arc<dyn Store>>) -> Self {
-        Self { directory: Mutex::new(directory), policy, audit, store, changed: watch::Sender::new(()) }
+        Self {
+            directory: Mutex::new(directory),
+            journeys: Mutex::default(),
+            policy,
+            audit,
+            store,
+            changed: watch::Sender::new(()),
+        }
     }
 
     /// Users and passes that are kept in `store`; those that are there go on.
@@ -92,6 +104,21 @@ impl Authority {
     pub(crate) fn may_still(&self, who: &Principal, action: Action, resource: &Resource) -> bool {
         let is = self.directory().current(who, now());
         is.is_some_and(|is| is == *who || self.allows(&is, action, resource))
+    }
+
+    /// A browser that shows `browser` leaves for the identity provider.
+    pub(crate) fn leave(&self, browser: &str, journey: Journey) {
+        let state = journey.state.clone();
+        self.journeys().leave(&state, browser, journey, now());
+    }
+
+    /// The journey of the browser that comes back with `state`, once.
+    pub(crate) fn back(&self, state: &str, browser: &str) -> Option<Journey> {
+        self.journeys().back(state, browser, now())
+    }
+
+    fn journeys(&self) -> MutexGuard<'_, Journeys<Journey>> {
+        self.journeys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes a change and stores it before it is answered.

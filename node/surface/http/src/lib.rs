@@ -23,7 +23,7 @@ mod metrics;
 mod reply;
 mod routes;
 
-pub use api::{Api, ApiOptions, Front, HostBody, HostService};
+pub use api::{Api, ApiOptions, Front, HostBody, HostService, Oidc};
 pub use auth::{AuthOptions, TokenHash};
 pub use authority::Authority;
 pub use listen::{ListenError, Listener};

@@ -11,6 +11,7 @@ mod mesh;
 mod meta;
 mod nodes;
 mod notices;
+mod oidc;
 mod patches;
 mod seed;
 mod session;
@@ -57,6 +58,7 @@ pub(crate) fn table() -> Vec<Route> {
         enrolment(),
         streams_and_meta(),
         sessions(),
+        oidc::routes(),
         access::routes(),
         share::routes(),
         audit::routes(),

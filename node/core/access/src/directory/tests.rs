@@ -168,3 +168,20 @@ fn whom_the_kernel_cannot_tell_apart_is_nobody() {
         assert_eq!(wrong, Err(Wrong::Linux), "{bad}");
     }
 }
+
+#[test]
+fn an_identity_is_a_user_by_its_subject_or_by_a_verified_address() {
+    let mut d = team();
+    let as_known =
+        |name: &str, subject: &str| User { subject: Some(subject.into()), ..user(name, Role::Viewer) };
+    d.set(as_known("ana", "subject-1")).unwrap();
+    d.set(as_known("ben", "email:ben@example.org")).unwrap();
+    let who = |s: &str, e: Option<&str>| d.identity(s, e).map(|u| u.name.clone());
+    assert_eq!(who("subject-1", None).as_deref(), Some("ana"));
+    assert_eq!(who("subject-1", Some("ben@example.org")).as_deref(), Some("ana"), "the subject goes first");
+    assert_eq!(who("other", Some("Ben@Example.org")).as_deref(), Some("ben"));
+    for (subject, email) in [("other", None), ("email:ben@example.org", None), ("ben@example.org", None)] {
+        assert_eq!(who(subject, email), None, "{subject}");
+    }
+    assert_eq!(d.set(as_known("ben", "subject-1")), Err(Wrong::Identity("ana".into())));
+}

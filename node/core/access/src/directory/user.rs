@@ -1,6 +1,6 @@
 //! A user.
 
-use crate::Role;
+use crate::{Hash, Role};
 use ikigai_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,16 @@ pub struct User {
     pub subject: Option<String>,
     /// When it was added.
     pub created: Timestamp,
+}
+
+impl User {
+    /// A user for somebody whom an identity provider knows, called after the address that it verified, else after a
+    /// hash of what it calls them.
+    pub fn known_as(subject: &str, email: Option<&str>, role: Role, created: Timestamp) -> Self {
+        let address = email.map(str::to_ascii_lowercase).filter(|e| name(e));
+        let called = address.unwrap_or_else(|| format!("oidc-{}", Hash::of(subject).id()));
+        Self { name: called, role, linux: None, subject: Some(subject.to_owned()), created }
+    }
 }
 
 /// Whether a user can be called `text`: nothing that looks like something else in a log, a path or a policy.

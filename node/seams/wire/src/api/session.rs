@@ -23,6 +23,36 @@ pub struct LoginRequest {
     pub code: String,
 }
 
+/// By what else than a one-time link a browser gets in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct LoginWays {
+    /// What the identity provider is called, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<String>,
+}
+
+/// Where a browser is sent to log in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct LoginStart {
+    /// An address of the identity provider.
+    pub url: String,
+}
+
+/// What the identity provider sent a browser back with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct LoginReturn {
+    /// Its code, which is good once.
+    pub code: String,
+    /// What names the log-in.
+    pub state: String,
+}
+
 /// A browser's session.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -3,6 +3,7 @@
 use super::{Authority, NotMade, now};
 use crate::auth::random_hex;
 use ikigai_access::{Change, Kind, OWNER, Pass, Principal, Request, Role, User, Via, Wrong};
+use ikigai_ports::identity::Identity;
 use ikigai_types::Timestamp;
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ use std::time::Duration;
 const LINK: Duration = Duration::from_secs(5 * 60);
 /// How long a session works.
 const SESSION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How long one works that an identity provider vouched for: whoever it knows no more is out by then.
+const OIDC: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// A session that was just opened. It has two halves. One is a cookie no page can read; cookies are sent to every
 /// port of a host, so the other half is kept by the page, under its own origin, and comes as a header. Neither
@@ -59,6 +63,43 @@ impl Authority {
             None => Ok((None, Vec::new())),
         });
         Ok(opened.await?.map(|pass| Opened { cookie, key, pass }))
+    }
+
+    /// Opens a session for who came back from the identity provider; `None` when that is no user. Somebody unknown
+    /// becomes one when there is a role for them.
+    pub(crate) async fn open_for(
+        &self,
+        who: &Identity,
+        unknown: Option<Role>,
+        label: &str,
+    ) -> Result<Option<Opened>, NotMade> {
+        let (cookie, key) = (random_hex::<32>(), random_hex::<32>());
+        let secret = format!("{cookie}.{key}");
+        let pass = self.change(|d| {
+            let known = d.identity(&who.subject, who.email.as_deref()).map(|u| u.name.clone());
+            let mut changes = Vec::new();
+            let user = match (known, unknown) {
+                (Some(user), _) => user,
+                (None, None) => return Ok((None, changes)),
+                (None, Some(role)) => {
+                    let user = User::known_as(&who.subject, who.email.as_deref(), role, now());
+                    changes.push(d.add(user.clone())?);
+                    user.name
+                }
+            };
+            let request = Request {
+                kind: Kind::Session,
+                user,
+                role: Role::Admin,
+                label: label.to_owned(),
+                life: OIDC,
+                task: None,
+            };
+            let (pass, more) = d.issue(request, &secret, now())?;
+            changes.extend(more);
+            Ok((Some(pass), changes))
+        });
+        Ok(pass.await?.map(|pass| Opened { cookie, key, pass }))
     }
 
     /// A new pass and what its holder shows.

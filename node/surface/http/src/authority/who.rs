@@ -61,13 +61,17 @@ pub(crate) fn cookie_name(port: u16) -> String {
 
 /// The session a request names, both halves of it.
 fn named(headers: &HeaderMap, port: u16) -> Option<String> {
-    let name = cookie_name(port);
     let key = one(headers, KEY).ok()??;
+    cookie(headers, &cookie_name(port)).map(|cookie| format!("{cookie}.{key}"))
+}
+
+/// The one cookie of this name.
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let values = headers.get_all(COOKIE).into_iter().filter_map(|v| v.to_str().ok());
     let pairs = values.flat_map(|v| v.split(';')).filter_map(|pair| pair.trim().split_once('='));
     let mut ours = pairs.filter(|(n, _)| *n == name).map(|(_, value)| value);
     match (ours.next(), ours.next()) {
-        (Some(cookie), None) => Some(format!("{cookie}.{key}")),
+        (Some(cookie), None) => Some(cookie),
         _ => None,
     }
 }

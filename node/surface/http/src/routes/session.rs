@@ -3,7 +3,7 @@
 use super::App;
 use super::extract::{parse, read};
 use crate::api::{Came, Shared};
-use crate::authority::{NotMade, cookie_name, now};
+use crate::authority::{NotMade, Opened, cookie_name, now};
 use crate::guard::Transport;
 use crate::reply::{Failure, Note, Reply, document, noted};
 use crate::site::nowhere;
@@ -40,7 +40,11 @@ pub(super) async fn open(
         let text = "this link was used, or is older than five minutes";
         Problem::new(Code::Unauthenticated, text, "run: ikigai open")
     };
-    let opened = opened.ok_or_else(stale)?;
+    came_in(&app, transport, opened.ok_or_else(stale)?)
+}
+
+/// Gives a browser both halves of its session.
+pub(super) fn came_in(app: &Shared, transport: Transport, opened: Opened) -> Reply {
     let name = cookie_name(transport.port());
     let seconds = opened.pass.until.since(now()).as_secs();
     let cookie = format!(
@@ -49,7 +53,7 @@ pub(super) async fn open(
         secure(transport)
     );
     let who = app.front.authority.holder(&opened.pass);
-    let view = view(&app, &who, opened.pass.until);
+    let view = view(app, &who, opened.pass.until);
     let mut response = document("Session", SessionView { key: Some(opened.key), ..view })?;
     set(&mut response, &cookie);
     Ok(noted(response, Note(format!("session {} of {}", opened.pass.id, opened.pass.user))))
@@ -93,7 +97,7 @@ fn view(app: &Shared, who: &Principal, expires_at: Timestamp) -> SessionView {
 }
 
 /// A cookie of TLS is sent over nothing else.
-fn secure(transport: Transport) -> &'static str {
+pub(super) fn secure(transport: Transport) -> &'static str {
     if transport.is_tls() { "; Secure" } else { "" }
 }
 

@@ -435,6 +435,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/session/oidc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where a browser is sent to log in at the identity provider */
+        get: operations["beginLogin"];
+        put?: never;
+        /** Makes what the identity provider sent a browser back with a session of the user it means */
+        post: operations["finishLogin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session/ways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** By what else than a one-time link a browser gets in */
+        get: operations["loginWays"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sessions": {
         parameters: {
             query?: never;
@@ -1244,6 +1279,16 @@ export interface components {
             expiresAt: components["schemas"]["Timestamp"];
             /** @description For a browser; its code stands behind the `#`, which browsers keep to themselves. */
             url: string;
+        };
+        /** @description Where a browser is sent to log in. */
+        LoginStart: {
+            /** @description An address of the identity provider. */
+            url: string;
+        };
+        /** @description By what else than a one-time link a browser gets in. */
+        LoginWays: {
+            /** @description What the identity provider is called, if there is one. */
+            oidc?: string | null;
         };
         /** @description A node that is in the mesh, or was. */
         MemberView: {
@@ -2943,6 +2988,99 @@ export interface operations {
                         /** @constant */
                         kind: "LoginLink";
                     } & components["schemas"]["LoginLink"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    beginLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "LoginStart";
+                    } & components["schemas"]["LoginStart"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    finishLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Its code, which is good once.
+                     * @default
+                     */
+                    code?: string;
+                    /**
+                     * @description What names the log-in.
+                     * @default
+                     */
+                    state?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "Session";
+                    } & components["schemas"]["SessionView"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    loginWays: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "LoginWays";
+                    } & components["schemas"]["LoginWays"];
                 };
             };
             default: components["responses"]["Error"];

@@ -28,10 +28,15 @@ onSessionEnd(() => {
 
 /** Finds out; a code behind the address is used up and taken off it first. */
 export async function begin(): Promise<void> {
-  const code = location.pathname === "/login" ? location.hash.slice(1) : "";
+  const at = location.pathname === "/login";
+  const code = at ? location.hash.slice(1) : "";
+  const back = new URLSearchParams(at ? location.search : "");
   if (code) {
     history.replaceState(null, "", "/login");
-    await logIn(code);
+    await logIn("/v1/session", { code });
+  } else if (back.has("state")) {
+    history.replaceState(null, "", "/login");
+    await comeBack(back);
   } else {
     await resume();
   }
@@ -43,13 +48,39 @@ function take(opened: Session): void {
   session.state = "in";
 }
 
-async function logIn(code: string): Promise<void> {
+async function logIn(path: string, shown: Record<string, string>): Promise<void> {
   try {
-    const opened = await post<Session>("/v1/session", { code });
+    const opened = await post<Session>(path, shown);
     key.write(opened.key ?? "");
     take(opened);
   } catch (error) {
     session.state = "out";
+    session.why = wordsOf(error).message;
+  }
+}
+
+/** From the identity provider, which says who this is, or why it does not. */
+async function comeBack(back: URLSearchParams): Promise<void> {
+  const [code, state] = [back.get("code"), back.get("state")];
+  if (code && state) return logIn("/v1/session/oidc", { code, state });
+  session.state = "out";
+  session.why = `The log-in was not finished: ${back.get("error_description") ?? back.get("error") ?? "it was broken off"}.`;
+}
+
+/** What the identity provider is called; nothing when there is none. */
+export async function provider(): Promise<string> {
+  try {
+    return (await get<{ oidc?: string }>("/v1/session/ways")).oidc ?? "";
+  } catch {
+    return "";
+  }
+}
+
+/** Leaves for the identity provider. */
+export async function leave(): Promise<void> {
+  try {
+    location.assign((await get<{ url: string }>("/v1/session/oidc")).url);
+  } catch (error) {
     session.why = wordsOf(error).message;
   }
 }
