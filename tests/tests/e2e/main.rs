@@ -11,6 +11,7 @@ mod editor;
 mod egress;
 mod image;
 mod join;
+mod limits;
 mod line;
 mod listeners;
 mod manual;
