@@ -43,6 +43,8 @@ const PAGE: usize = 256;
 const NEWS: Duration = Duration::from_secs(5);
 /// Fences whose stale appends are remembered as told.
 const TOLD: usize = 1024;
+/// What is kept of a refused request, in characters.
+const DENIED: usize = 300;
 
 impl Desk {
     pub(crate) fn new(
@@ -234,7 +236,10 @@ fn observation(fence: Fence, news: News, now: Timestamp) -> Observation {
         News::Started { workload, base, isolation_missing } => {
             Observation::Started { fence, workload, base, isolation_missing }
         }
-        News::Denied { what } => Observation::Denied { fence, what },
+        News::Denied { what } => {
+            // It comes from another machine, and is kept.
+            Observation::Denied { fence, what: what.chars().take(DENIED).collect() }
+        }
         News::Typing { writer } => {
             // A name comes from another machine, and is shown to everybody.
             let writer = writer.map(|w| Writer::new(&w.name, w.node));

@@ -76,7 +76,9 @@ impl Layers {
                 message: message.to_owned(),
             });
         }
-        self.file(file)
+        // What was looked at, and not what the file says by now.
+        self.merge(&file.display().to_string(), alone.merged);
+        Ok(())
     }
 
     /// Adds a file, if it is there.

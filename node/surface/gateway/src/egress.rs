@@ -92,6 +92,9 @@ async fn open(
     let body = !request.body().is_end_stream();
     let asked = Asked::of(request.method(), request.uri(), body);
     let asked = asked.map_err(|why| denied(gate, &ask::shown(request.method(), request.uri()), why))?;
+    if headers::override_it(request.headers()) {
+        return Err(denied(gate, &asked.shown, "a header of it asks for another method or path"));
+    }
     let reach = gate.outside.judge(&asked).map_err(|why| denied(gate, &asked.shown, &why))?;
     let Some(place) = gate.outside.place() else {
         let hint = "wait for one of them to end";
@@ -101,7 +104,7 @@ async fn open(
     let to = (asked.ask.host.name(), asked.ask.port);
     match timeout(gate.limits.outside_time, dial(to, |ip| reach.may(ip))).await {
         Ok(Ok(stream)) => {
-            tracing::info!(attempt = %gate.fence, what = asked.shown, "let through");
+            tracing::debug!(attempt = %gate.fence, what = asked.shown, "let through");
             Ok((stream, place))
         }
         Ok(Err(Unreached::Denied(why))) => Err(denied(gate, &asked.shown, &why)),
@@ -113,7 +116,7 @@ async fn open(
 fn denied(gate: &Gate, what: &str, why: &str) -> Box<Response<Body>> {
     let (what, why) = (clean(what), clean(why));
     gate.notices.denied(&format!("{what}: {why}"));
-    tracing::info!(attempt = %gate.fence, what, why, "denied");
+    tracing::debug!(attempt = %gate.fence, what, why, "denied");
     let hint = "a person lists hosts under [egress] of the node's ikigai.toml and gives them to a task with --egress";
     let text = format!("`{what}` is not allowed from here: {why}");
     Box::new(problem(StatusCode::FORBIDDEN, "denied", &text, hint))
@@ -121,7 +124,7 @@ fn denied(gate: &Gate, what: &str, why: &str) -> Box<Response<Body>> {
 
 fn away(gate: &Gate, why: &str) -> Response<Body> {
     let why = clean(why);
-    tracing::info!(attempt = %gate.fence, why, "a listed host cannot be reached");
+    tracing::debug!(attempt = %gate.fence, why, "a listed host cannot be reached");
     problem(StatusCode::BAD_GATEWAY, "upstream", "the host cannot be reached", &why)
 }
 
@@ -143,7 +146,9 @@ async fn pass(
             () = closed.cancelled() => {}
         }
     });
-    let onward = headers::onward(parts, Limited::new(body, most)).ok_or("its URL cannot be passed on")?;
+    let host = Asked::of(&parts.method, &parts.uri, false)?.host();
+    let onward =
+        headers::onward(parts, &host, Limited::new(body, most)).ok_or("its URL cannot be passed on")?;
     let answered = timeout(gate.limits.stall_time, sender.send_request(onward)).await;
     let answer = answered.map_err(|_| "it does not answer".to_owned())?;
     let (mut parts, body) = answer.map_err(|e| format!("it broke off: {e}"))?.into_parts();

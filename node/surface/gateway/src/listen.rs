@@ -113,7 +113,7 @@ async fn answer(gate: Arc<Gate>, request: Request<Incoming>) -> Response<Body> {
 fn denied(gate: &Gate, request: &Request<Incoming>) -> Response<Body> {
     let what = clean(&format!("{} {}", request.method(), request.uri()));
     gate.notices.denied(&what);
-    tracing::info!(attempt = %gate.fence, what, "denied");
+    tracing::debug!(attempt = %gate.fence, what, "denied");
     let hint = "an agent reaches POST /v1/responses, GET /v1/models, and through this proxy the hosts listed for its task";
     problem(StatusCode::FORBIDDEN, "denied", &format!("`{what}` is not allowed from here"), hint)
 }

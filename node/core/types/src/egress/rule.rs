@@ -47,8 +47,11 @@ impl EgressRule {
 /// Whether a path means to every server what it says: no parts that lead up, and none that are hidden.
 fn plain(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
-    let hidden = ["%2e", "%2f", "%5c", "%25", "%00", "\\", "//", ";"].iter().any(|h| lower.contains(h));
-    !hidden && !path.split('/').any(|part| part == "." || part == "..")
+    // What a server behind a proxy would read as the end of the path, a part of it, or once more encoded.
+    let hidden = ["%2e", "%2f", "%5c", "%25", "%3f", "%23", "%3b", "%c0", "%c1", "%u", "\\", "//", ";"];
+    let control = |pair: &[u8]| pair[0] == b'%' && matches!(pair[1], b'0' | b'1');
+    let is_hidden = hidden.iter().any(|h| lower.contains(h)) || lower.as_bytes().windows(2).any(control);
+    lower.is_ascii() && !is_hidden && !path.split('/').any(|part| part == "." || part == "..")
 }
 
 fn matches(pattern: &str, path: &str) -> bool {

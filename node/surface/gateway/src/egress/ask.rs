@@ -18,6 +18,12 @@ impl<'r> Asked<'r> {
     /// Reads it, or says why nothing like it is passed on.
     pub(crate) fn of(method: &'r Method, uri: &'r Uri, body: bool) -> Result<Self, &'static str> {
         let authority = uri.authority().ok_or("it names no host")?;
+        let after = authority.as_str().strip_prefix(authority.host()).unwrap_or(":x");
+        if !after.is_empty()
+            && !after.strip_prefix(':').is_some_and(|p| p.bytes().all(|b| b.is_ascii_digit()))
+        {
+            return Err("its host is neither a name nor an address");
+        }
         if authority.as_str().contains('@') {
             return Err("no name and password are passed on in a URL");
         }
@@ -38,6 +44,14 @@ impl<'r> Asked<'r> {
             (port.ok_or("its port is none")?, way)
         };
         Ok(Self { ask: EgressAsk { host, port, way }, shown: shown(method, uri) })
+    }
+
+    /// The `Host` of it, as it was judged.
+    pub(crate) fn host(&self) -> String {
+        match self.ask.port {
+            80 => self.ask.host.to_string(),
+            port => format!("{}:{port}", self.ask.host),
+        }
     }
 }
 

@@ -15,7 +15,10 @@ const OF_CONNECTIONS: [HeaderName; 8] = [
     header::UPGRADE,
     header::EXPECT,
 ];
-/// The same, which the standard does not know.
+/// Headers by which some servers take a request for another one than its line says.
+const OVERRIDES: [&str; 5] =
+    ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];
+/// Of connections too, which the standard does not know.
 const OTHERS: [&str; 2] = ["proxy-connection", "keep-alive"];
 
 /// Removes what speaks of a connection, and what a `Connection` header says does.
@@ -34,9 +37,14 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
     });
 }
 
-/// The request as its host gets it; `None` when its URL has no path.
-pub(crate) fn onward<B>(mut parts: Parts, body: B) -> Option<Request<B>> {
-    let host = HeaderValue::from_str(parts.uri.authority()?.as_str()).ok()?;
+/// Whether the headers would make another request of it than the one that is judged.
+pub(crate) fn override_it(headers: &HeaderMap) -> bool {
+    OVERRIDES.iter().any(|name| headers.contains_key(*name))
+}
+
+/// The request as `host` gets it; `None` when its URL has no path.
+pub(crate) fn onward<B>(mut parts: Parts, host: &str, body: B) -> Option<Request<B>> {
+    let host = HeaderValue::from_str(host).ok()?;
     parts.uri = Uri::from(parts.uri.path_and_query()?.clone());
     parts.version = Version::HTTP_11;
     strip(&mut parts.headers);
@@ -70,10 +78,19 @@ mod tests {
             .body(())
             .unwrap();
         let (parts, ()) = request.into_parts();
-        let onward = onward(parts, ()).unwrap();
+        assert!(!override_it(&parts.headers));
+        let onward = onward(parts, "docs.lan:8080", ()).unwrap();
         assert_eq!(onward.uri(), "/a?b=c");
         let names: Vec<_> =
             onward.headers().iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
         assert_eq!(names, ["host: docs.lan:8080", "accept: text/plain"]);
+    }
+
+    #[test]
+    fn a_request_that_says_it_is_another_one_is_told() {
+        for name in ["X-HTTP-Method-Override", "X-Original-URL"] {
+            let request = Request::builder().header(name, "DELETE").body(()).unwrap();
+            assert!(override_it(request.headers()), "{name}");
+        }
     }
 }
