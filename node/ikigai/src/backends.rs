@@ -3,6 +3,7 @@
 use crate::config::{ArbiterConfig, Config, ModelConfig};
 use crate::home::Home;
 use crate::secrets::{ReferencedSecrets, is_there};
+use ikigai_access::Role;
 use ikigai_docker::{DockerExecutor, DockerOptions};
 use ikigai_http::Oidc;
 use ikigai_oidc::{OidcOptions, OidcProvider};
@@ -126,6 +127,9 @@ pub(crate) async fn forge(config: &Config, home: &Home, seed: [u8; 32], name: &s
 /// Who else says who somebody is.
 pub(crate) fn oidc(config: &Config, clock: Arc<dyn Clock>) -> PortResult<Option<Oidc>> {
     let Some(oidc) = config.oidc.clone() else { return Ok(None) };
+    if oidc.default_role == Some(Role::Admin) {
+        return Err(PortError::Refused("oidc.default_role: nobody unknown becomes an admin".to_owned()));
+    }
     let secret = oidc.client_secret.map(|name| (Arc::new(ReferencedSecrets) as Arc<dyn Secrets>, name));
     let name = oidc.name.unwrap_or_else(|| "your organisation".to_owned());
     let options =

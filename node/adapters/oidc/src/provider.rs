@@ -12,16 +12,18 @@ use openidconnect::core::{
 };
 use openidconnect::{
     AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet,
-    IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
-    TokenResponse,
+    IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    RequestTokenError, Scope, TokenResponse,
 };
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
 /// How long the provider's document and keys are good for without being read again.
 const FRESH: Duration = Duration::from_secs(5 * 60);
+/// Log-ins that are talked about with the provider at once.
+const PLACES: usize = 8;
 /// What a token may be signed with: a key whose other half only the provider has.
 const SIGNED: [CoreJwsSigningAlgorithm; 6] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
@@ -54,6 +56,7 @@ pub struct OidcProvider {
     redirect: RedirectUrl,
     fetch: Fetch,
     clock: Arc<dyn Clock>,
+    places: Semaphore,
     known: Mutex<Option<(ikigai_types::Timestamp, CoreProviderMetadata)>>,
 }
 
@@ -84,7 +87,20 @@ impl OidcProvider {
             IssuerUrl::new(options.issuer.clone()).map_err(|_| refused("issuer", &options.issuer))?;
         let redirect =
             RedirectUrl::new(options.redirect.clone()).map_err(|_| refused("redirect", &options.redirect))?;
-        Ok(Self { options, issuer, redirect, fetch: Fetch::new()?, clock, known: Mutex::default() })
+        Ok(Self {
+            options,
+            issuer,
+            redirect,
+            fetch: Fetch::new()?,
+            clock,
+            places: Semaphore::new(PLACES),
+            known: Mutex::default(),
+        })
+    }
+
+    /// One of the few requests at a time: anybody may begin a log-in, and nobody else is to be kept waiting for it.
+    fn place(&self) -> PortResult<SemaphorePermit<'_>> {
+        self.places.try_acquire().map_err(|e| self.away(e))
     }
 
     /// The provider as a client, by a document that is not old.
@@ -148,6 +164,7 @@ impl IdentityProvider for OidcProvider {
     }
 
     async fn begin(&self) -> PortResult<Journey> {
+        let _place = self.place()?;
         let client = self.client().await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let asked = client.authorize_url(
@@ -167,20 +184,33 @@ impl IdentityProvider for OidcProvider {
 
     async fn finish(&self, journey: &Journey, code: &str) -> PortResult<Identity> {
         let refused = |why: String| PortError::Refused(format!("the identity provider's answer: {why}"));
+        let _place = self.place()?;
         let client = self.client().await?;
         let asked = client.exchange_code(AuthorizationCode::new(code.to_owned()));
         let asked = asked.map_err(|e| refused(e.to_string()))?;
         let verifier = PkceCodeVerifier::new(journey.verifier.expose().to_owned());
         let answer = asked.set_pkce_verifier(verifier).request_async(&self.fetch).await;
-        let answer = answer.map_err(|e| refused(format!("the code is not taken: {e}")))?;
+        let answer = answer.map_err(|e| match e {
+            RequestTokenError::Request(e) => self.away(e),
+            e => refused(format!("the code is not taken: {e}")),
+        })?;
         let token = answer.id_token().ok_or_else(|| refused("it has no ID token".to_owned()))?;
         let now = self.now();
         let trusted = client.id_token_verifier().set_allowed_algs(SIGNED).set_time_fn(move || now);
         let nonce = Nonce::new(journey.nonce.expose().to_owned());
         let claims = token.claims(&trusted, &nonce).map_err(|e| refused(e.to_string()))?;
+        let subject = claims.subject().to_string();
+        if !is_subject(&subject) {
+            return Err(refused("what it calls them cannot be a name".to_owned()));
+        }
         let email = self.email(&client, claims, &answer).await;
-        Ok(Identity { subject: claims.subject().to_string(), email })
+        Ok(Identity { subject, email: email.filter(|e| e.contains('@')) })
     }
+}
+
+/// Whether a user can be known by it: a name of the provider's own, which is not taken for an address.
+fn is_subject(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && !text.starts_with("email:") && !text.contains(char::is_control)
 }
 
 impl OidcProvider {

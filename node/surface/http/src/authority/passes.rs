@@ -76,10 +76,16 @@ impl Authority {
         let (cookie, key) = (random_hex::<32>(), random_hex::<32>());
         let secret = format!("{cookie}.{key}");
         let pass = self.change(|d| {
-            let known = d.identity(&who.subject, who.email.as_deref()).map(|u| u.name.clone());
+            let known = d.identity(&who.subject, who.email.as_deref()).cloned();
             let mut changes = Vec::new();
             let user = match (known, unknown) {
-                (Some(user), _) => user,
+                (Some(user), _) => {
+                    // An address may be somebody else's one day; what the provider calls a person never is.
+                    if user.subject.as_deref() != Some(&who.subject) {
+                        changes.push(d.set(User { subject: Some(who.subject.clone()), ..user.clone() })?);
+                    }
+                    user.name
+                }
                 (None, None) => return Ok((None, changes)),
                 (None, Some(role)) => {
                     let user = User::known_as(&who.subject, who.email.as_deref(), role, now());

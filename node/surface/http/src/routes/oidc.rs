@@ -80,10 +80,10 @@ async fn finish_here(
     })?;
     let label = headers.get(USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let unknown = || {
-        let hint = format!(
-            "an admin lets them in with: ikigai user add <name> --role viewer --oidc {}",
-            who.subject
-        );
+        // It may be pasted into a shell, and the provider chose it.
+        let quoted = who.subject.replace('\'', "'\\''");
+        let hint =
+            format!("an admin lets them in with: ikigai user add <name> --role viewer --oidc '{quoted}'");
         Problem::new(Code::Denied, format!("{} is no user of this node", who.subject), hint)
     };
     let opened = app.front.authority.open_for(&who, oidc.default_role, label).await.map_err(not_made)?;

@@ -64,7 +64,9 @@ async function comeBack(back: URLSearchParams): Promise<void> {
   const [code, state] = [back.get("code"), back.get("state")];
   if (code && state) return logIn("/v1/session/oidc", { code, state });
   session.state = "out";
-  session.why = `The log-in was not finished: ${back.get("error_description") ?? back.get("error") ?? "it was broken off"}.`;
+  // Whoever made a link to this page chose what it says: nothing but one of the provider's own words is shown.
+  const word = /^[a-z_]{1,40}$/.exec(back.get("error") ?? "")?.[0].replaceAll("_", " ");
+  session.why = `The log-in was not finished: ${word ?? "it was broken off"}.`;
 }
 
 /** What the identity provider is called; nothing when there is none. */
