@@ -7,16 +7,20 @@ use ikigai_ports::{NodeHandle as _, PortResult};
 use ikigai_task::{Input, Owner, Task, TaskState};
 use ikigai_types::{Commit, PatchId, ProjectId, TaskId};
 use ikigai_wire::api::{Command, NoteView};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How often the forge is read while a task has a patch that is not decided.
-const EVERY: Duration = Duration::from_secs(3);
-/// Notes that are shown of one patch, the newest.
-const SHOWN: usize = 100;
-/// Longest text that an agent is told, in characters.
+/// How often the forge is read while a task has a patch that is not decided, and at most how seldom while nothing
+/// is new on it.
+const EVERY: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(15));
+/// Notes that are shown of one patch, the newest: of people who are known, and of strangers. Views of many tasks go
+/// over the mesh in one answer, so that nobody may fill it.
+const SHOWN: (usize, usize) = (30, 5);
+/// What is shown of one note, in characters.
+const SHOWN_OF_ONE: usize = 1_000;
+/// Longest text that an agent is told in one turn, in characters. Notes that have no room wait for the next.
 const TOLD: usize = 10_000;
 
 /// What was said of each task's patch, as it was last read. Cheap to clone.
@@ -29,8 +33,15 @@ impl Said {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(task).cloned().unwrap_or_default()
     }
 
-    fn keep(&self, task: &TaskId, notes: Vec<NoteView>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(task.clone(), notes);
+    /// Whether that is new.
+    fn keep(&self, task: &TaskId, notes: Vec<NoteView>) -> bool {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(task.clone(), notes.clone()).is_none_or(|before| before != notes)
+    }
+
+    /// Forgets every other task.
+    fn only(&self, tasks: &BTreeSet<&TaskId>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|task, _| tasks.contains(task));
     }
 }
 
@@ -56,17 +67,26 @@ enum Answer {
 
 /// Reads the forge again and again, until `stop`.
 pub(crate) async fn follow(node: Handle, stop: CancellationToken) {
+    let mut pause = EVERY.0;
+    let mut waited: HashSet<Commit> = HashSet::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = node.parts.clock.sleep(EVERY) => {}
+            () = node.parts.clock.sleep(pause) => {}
         }
         let Ok(projects) = node.owner.look(open).await else { return };
+        node.said.only(&projects.values().flatten().map(|o| &o.task).collect());
+        let wait: HashSet<Commit> = projects.values().flatten().filter_map(|o| o.reviewed.clone()).collect();
+        let mut is_new = wait != std::mem::replace(&mut waited, wait.clone());
         for (project, tasks) in projects {
-            if let Err(error) = read(&node, &project, tasks).await {
-                tracing::debug!(%project, error = error.chain(), "the forge cannot be read now");
+            match read(&node, &project, tasks).await {
+                Ok(news) => is_new |= news,
+                Err(error) => {
+                    tracing::debug!(%project, error = error.chain(), "the forge cannot be read now");
+                }
             }
         }
+        pause = if is_new { EVERY.0 } else { EVERY.1.min(pause.saturating_mul(2)) };
     }
 }
 
@@ -87,13 +107,20 @@ fn reviewed(task: &Task) -> Option<Commit> {
     task.attempts.last().filter(|_| waits)?.change.as_ref().map(|c| c.head.clone())
 }
 
-async fn read(node: &Handle, project: &ProjectId, tasks: Vec<Open>) -> PortResult<()> {
+/// Acts on what is on the forge; whether anything of it is new.
+async fn read(node: &Handle, project: &ProjectId, tasks: Vec<Open>) -> PortResult<bool> {
     let patches = node.parts.forge.list(project).await?;
+    let mut is_new = false;
     for open in tasks {
         let Some(patch) = patches.iter().find(|p| p.id == open.patch) else { continue };
-        let newest = patch.notes.iter().rev().take(SHOWN).rev();
-        node.said.keep(&open.task, newest.map(|n| view(n, &node.options.reviewers)).collect());
-        let done = match answer(&open, patch, &node.options.reviewers) {
+        is_new |= node.said.keep(&open.task, shown(&patch.notes, &node.options.reviewers));
+        let answer = answer(&open, patch, &node.options.reviewers);
+        // Reading took its time: what a person decided or an agent made meanwhile is not what this is about.
+        if answer.is_none() || !still(node, &open).await {
+            continue;
+        }
+        is_new = true;
+        let done = match answer {
             Some(Answer::Take) => {
                 tracing::info!(task = %open.task, %project, "a delegate merged its patch");
                 node.command(&open.task, Command::Accept { force: true }).await.map(drop)
@@ -109,7 +136,27 @@ async fn read(node: &Handle, project: &ProjectId, tasks: Vec<Open>) -> PortResul
             tracing::warn!(task = %open.task, error = problem.message, "what the forge says was not taken");
         }
     }
-    Ok(())
+    Ok(is_new)
+}
+
+/// Whether what is reviewed is still what was.
+async fn still(node: &Handle, open: &Open) -> bool {
+    let task = open.task.clone();
+    let now = node.owner.look(move |owner| owner.tasks().get(&task).and_then(reviewed)).await;
+    now.is_ok_and(|now| now == open.reviewed)
+}
+
+/// The newest notes of people who are known, and of strangers.
+fn shown(notes: &[Note], reviewers: &[String]) -> Vec<NoteView> {
+    let mut room = SHOWN;
+    let newest = notes.iter().rev().filter(|note| {
+        let stranger = note.standing == Standing::Stranger && !is_known(note, reviewers);
+        let left = if stranger { &mut room.1 } else { &mut room.0 };
+        std::mem::replace(left, left.saturating_sub(1)) > 0
+    });
+    let mut views: Vec<_> = newest.map(|n| view(n, reviewers)).collect();
+    views.reverse();
+    views
 }
 
 /// What follows for a task from its patch as the forge has it. Nothing, as long as no result waits for a person.
@@ -120,12 +167,16 @@ fn answer(open: &Open, patch: &Patch, reviewers: &[String]) -> Option<Answer> {
     }
     let fresh = |n: &&Note| n.asks && is_known(n, reviewers) && !open.heard.contains(&n.id);
     let notes: Vec<&Note> = patch.notes.iter().filter(fresh).collect();
-    if notes.is_empty() {
-        return None;
-    }
-    let text: Vec<String> = notes.iter().map(|n| told(n)).collect();
-    let text = text.join("\n\n").chars().take(TOLD).collect();
-    Some(Answer::SendBack { text, notes: notes.into_iter().map(|n| n.id.clone()).collect() })
+    let mut room = TOLD;
+    let mut fits = |text: &str| {
+        let left = room.checked_sub(text.chars().count());
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    let now: Vec<_> = notes.iter().map(|n| (&n.id, told(n))).take_while(|(_, text)| fits(text)).collect();
+    let (notes, texts): (Vec<String>, Vec<String>) =
+        now.into_iter().map(|(id, text)| (id.clone(), text)).unzip();
+    (!notes.is_empty()).then(|| Answer::SendBack { text: texts.join("\n\n"), notes })
 }
 
 /// Whether what it says may become part of a prompt.
@@ -150,7 +201,7 @@ fn view(note: &Note, reviewers: &[String]) -> NoteView {
         author: note.author.clone(),
         standing: standing.to_owned(),
         asks: note.asks,
-        text: plain(&note.text),
+        text: plain(&note.text).chars().take(SHOWN_OF_ONE).collect(),
         at: note.at,
     }
 }
@@ -218,6 +269,27 @@ mod tests {
         assert_eq!(answer(&older, &patch(true, Vec::new()), &[]), None);
         let busy = Open { reviewed: None, ..waiting(&[]) };
         assert_eq!(answer(&busy, &patch(true, Vec::new()), &[]), None);
+    }
+
+    #[test]
+    fn what_has_no_room_in_a_turn_waits_for_the_next() {
+        let long = |id| note(id, Standing::Delegate, &"x".repeat(4_000));
+        let said = patch(false, vec![long("n1"), long("n2"), long("n3")]);
+        let heard = |open: &Open| match answer(open, &said, &[]) {
+            Some(Answer::SendBack { notes, .. }) => notes,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(heard(&waiting(&[])), ["n1", "n2"]);
+        assert_eq!(heard(&waiting(&["n1", "n2"])), ["n3"]);
+    }
+
+    #[test]
+    fn strangers_hide_nobody() {
+        let mut notes = vec![note("d", Standing::Delegate, "first")];
+        notes.extend((0..100).map(|n| note(&n.to_string(), Standing::Stranger, &"y".repeat(4_000))));
+        let shown = shown(&notes, &[]);
+        assert_eq!((shown.len(), shown[0].text.as_str()), (1 + SHOWN.1, "first"));
+        assert!(shown.iter().all(|n| n.text.len() <= SHOWN_OF_ONE));
     }
 
     #[test]

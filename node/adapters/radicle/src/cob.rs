@@ -74,6 +74,7 @@ struct Comment {
 
 #[derive(Debug, Clone, Deserialize)]
 struct Edit {
+    author: String,
     timestamp: u64,
 }
 
@@ -143,8 +144,18 @@ impl Cob {
             let (standing, at) = (standing(author), Timestamp(at));
             Note { id: id.clone(), author: author.to_owned(), standing, asks, text, at }
         };
-        let said =
-            |id, c: &Comment| note(id, &c.author, true, &c.body, c.edits.first().map_or(0, |e| e.timestamp));
+        let said = |id: &String, c: &Comment| {
+            let id = if c.edits.len() > 1 { format!("{id}.{}", c.edits.len()) } else { id.clone() };
+            let at = c.edits.first().map_or(0, |e| e.timestamp);
+            let mut note = note(&id, &c.author, true, &c.body, at);
+            // Words that somebody else put under a name are that one's words.
+            if let Some(edit) = c.edits.last().filter(|e| e.author != c.author) {
+                let by = edit.author.strip_prefix("did:key:").unwrap_or(&edit.author);
+                note.author = by.to_owned();
+                note.standing = standing(by);
+            }
+            note
+        };
         let mut notes: Vec<Note> = self.comments().map(|(id, c)| said(id, c)).collect();
         for review in self.revisions.values().flatten().flat_map(|r| r.reviews.values().flatten()) {
             let (asks, text) = (review.verdict.as_deref() != Some("accept"), review.text());
