@@ -1,9 +1,10 @@
 //! Limits of an attempt, met by real agents in containers: each is told apart from the others.
 
 use crate::node::{Runs, TestNode};
-use crate::parts;
+use crate::{parts, project};
 use ikigai_types::Limits;
 use ikigai_wire::api::{TaskOptions, TaskView};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -46,4 +47,30 @@ async fn an_agent_that_is_silent_is_ended_and_its_log_is_kept() {
     assert!(attempt.salvage.is_some(), "what it had written is kept");
     let log = crate::line::lines(&node, &attempt.id).await;
     assert!(log.iter().any(|(_, text)| text.contains("echo kept")), "{log:#?}");
+}
+
+/// What becomes of T001 with 192 MiB when its agent is the shell script `does`.
+async fn ended_by(image: &str, does: &str) -> TaskView {
+    let runs = Runs::Docker(image.to_owned());
+    let node = TestNode::start(&runs, "backend = \"git\"", "adapter = \"command\"").await;
+    let agent = node.project().join(".ikigai/agent");
+    std::fs::create_dir_all(agent.parent().unwrap()).unwrap();
+    std::fs::write(&agent, format!("#!/bin/sh\n{does}\n")).unwrap();
+    std::fs::set_permissions(&agent, std::fs::Permissions::from_mode(0o755)).unwrap();
+    project::git(&node.project(), &["add", "-A"]);
+    project::git(&node.project(), &["commit", "-qm", "agent"]);
+    failed(&node, "T001", Limits { memory_bytes: 192 << 20, ..Limits::default() }).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn want_of_memory_is_told_apart_from_the_same_exit_code() {
+    let Some(image) = parts::docker_image("want_of_memory_is_told_apart_from_the_same_exit_code") else {
+        return;
+    };
+    let hog = ended_by(&image, "python3 -c 'print(len(b\"x\" * (1 << 30)))'").await;
+    assert_eq!(hog.reason.as_deref(), Some("oom"), "{hog:#?}");
+    assert!(hog.why.text.contains("memory"), "{}", hog.why.text);
+    let other = ended_by(&image, "exit 137").await;
+    assert_eq!(other.reason.as_deref(), Some("agent"), "{other:#?}");
+    assert_eq!(other.attempts[0].exit_code, Some(137));
 }
