@@ -13,6 +13,7 @@ mod env;
 mod fit;
 mod human;
 mod output;
+mod programs;
 mod project;
 mod resolve;
 mod run;

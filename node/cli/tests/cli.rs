@@ -8,6 +8,8 @@ mod scene;
 mod doctor;
 #[path = "cli/errors.rs"]
 mod errors;
+#[path = "cli/extension.rs"]
+mod extension;
 #[path = "cli/follow.rs"]
 mod follow;
 #[path = "cli/forms.rs"]

@@ -1,5 +1,7 @@
 //! `ikigai spec …`
 
+mod extension;
+
 use crate::clean::clean;
 use crate::commands::plan;
 use crate::env::Env;
@@ -24,6 +26,7 @@ const MAX_MISTAKES: usize = 20;
 pub(crate) enum Spec {
     Graph(Graph),
     Status(Status),
+    Extension(extension::Extension),
 }
 
 /// The tasks in waves, with what each waits for and why
@@ -74,6 +77,7 @@ impl Spec {
         match self {
             Self::Graph(g) => g.run(env),
             Self::Status(s) => s.run(env),
+            Self::Extension(e) => e.run(env),
         }
     }
 }

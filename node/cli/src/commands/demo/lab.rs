@@ -29,7 +29,7 @@ fn namespace(n: usize) -> String {
 
 /// Whether the demo may have more nodes than one.
 pub(super) fn check() -> Result<(), Problem> {
-    let missing = ["ip", "nsenter"].into_iter().find(|p| super::programs::on_path(p).is_none());
+    let missing = ["ip", "nsenter"].into_iter().find(|p| crate::programs::on_path(p).is_none());
     let text = match (rustix::process::geteuid().is_root(), missing) {
         (true, None) => return Ok(()),
         (false, _) => "more nodes need network namespaces, which only root can make here".to_owned(),

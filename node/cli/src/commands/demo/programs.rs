@@ -1,5 +1,6 @@
 //! What the demo runs on; a part that is missing is named, never replaced by a lesser one.
 
+use crate::programs::{on_path, specify};
 use ikigai_wire::api::{Code, Problem};
 use std::path::{Path, PathBuf};
 
@@ -27,12 +28,11 @@ impl Programs {
 
 /// Finds them: where `make setup` says they are, then on PATH.
 pub(super) fn find() -> Result<Programs, Problem> {
-    let specify = named("IKIGAI_SPECIFY").or_else(|| on_path("specify"));
     let radicle =
         named("IKIGAI_RADICLE_BIN").or_else(|| on_path("radicle-node")?.parent().map(Path::to_owned));
     let image = std::env::var("IKIGAI_AGENT_IMAGE").ok().filter(|i| i.starts_with("sha256:"));
     Ok(Programs {
-        specify: specify.ok_or_else(|| missing("Spec-Kit's program specify"))?,
+        specify: specify().ok_or_else(|| missing("Spec-Kit's program specify"))?,
         radicle: radicle.ok_or_else(|| missing("the Radicle programs"))?,
         image: image.ok_or_else(|| missing("the agent image"))?,
     })
@@ -40,11 +40,6 @@ pub(super) fn find() -> Result<Programs, Problem> {
 
 fn named(variable: &str) -> Option<PathBuf> {
     std::env::var_os(variable).filter(|v| !v.is_empty()).map(PathBuf::from)
-}
-
-pub(super) fn on_path(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 fn missing(what: &str) -> Problem {

@@ -1,8 +1,8 @@
 //! This machine: disk, clock, what isolates agents, free addresses.
 
 use super::Check;
-use super::programs::find;
 use crate::env::Env;
+use crate::programs::on_path;
 use ikigai::Config;
 use std::io::ErrorKind;
 use std::net::{TcpListener, UdpSocket};
@@ -66,7 +66,7 @@ pub(super) fn sandbox(config: &Config) -> Check {
 }
 
 fn bubblewrap() -> Check {
-    if find("bwrap").is_some() {
+    if on_path("bwrap").is_some() {
         let fix = "it isolates less than Docker; for Docker, run: make setup";
         return Check::warn("docker", "the process executor is chosen; bubblewrap is there", fix);
     }

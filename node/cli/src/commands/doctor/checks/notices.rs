@@ -1,8 +1,8 @@
 //! The ways by which the node tells a person that it needs them.
 
 use super::Check;
-use super::programs::find;
 use crate::env::Env;
+use crate::programs::on_path;
 use ikigai::Config;
 use ikigai_wire::api::ChannelView;
 use std::path::Path;
@@ -44,7 +44,7 @@ fn configured(config: &Config) -> Vec<Check> {
             ));
         }
     }
-    if notify.desktop && find("notify-send").is_none() {
+    if notify.desktop && on_path("notify-send").is_none() {
         let found = "desktop: notify-send is not installed";
         checks.push(Check::fail("notify", found, "run: apt install libnotify-bin"));
     }

@@ -1,9 +1,9 @@
 //! Programs the node calls, and whether they are the ones it knows.
 
 use super::Check;
+use crate::programs::{is_program, on_path, specify};
 use ikigai::Config;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// A version up to its second part. Later ones are expected to work; whoever has an earlier one is told.
@@ -27,7 +27,7 @@ pub(super) fn git() -> Check {
 pub(super) fn radicle(config: &Config) -> Check {
     let at = |name: &str| match &config.forge.radicle_bin {
         Some(folder) => Some(folder.join(name)).filter(|p| is_program(p)),
-        None => find(name),
+        None => on_path(name),
     };
     let programs = ["rad", "radicle-node", "git-remote-rad"];
     let missing: Vec<_> = programs.iter().copied().filter(|name| at(name).is_none()).collect();
@@ -55,8 +55,7 @@ pub(super) fn radicle(config: &Config) -> Check {
 
 /// Spec-Kit's own program writes the features that Ikigai reads. Nothing else needs it.
 pub(super) fn spec_kit() -> Check {
-    let named = std::env::var_os("IKIGAI_SPECIFY").map(PathBuf::from);
-    let Some(program) = named.or_else(|| find("specify")) else {
+    let Some(program) = specify() else {
         let fix =
             "to write specs with it: uv tool install specify-cli; Ikigai reads what others wrote without it";
         return Check::ok("spec-kit", format!("specify is not installed; {fix}"));
@@ -92,16 +91,6 @@ fn is_older(text: &str, wanted: Version) -> bool {
         Some((parts.next()?.ok()?, parts.next()?.ok()?))
     };
     text.split_whitespace().find_map(version).is_some_and(|found| found < wanted)
-}
-
-/// A program of PATH.
-pub(super) fn find(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|p| is_program(p))
-}
-
-fn is_program(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(test)]
