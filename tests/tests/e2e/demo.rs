@@ -56,10 +56,10 @@ async fn one_node_does_the_feature_and_what_it_says_to_try_next_works() {
         told.contains("T004 attempt 1 was NOT taken: `python3 -m unittest tests.test_words` exited with 1"),
         "{told}"
     );
-    // Ten tasks, one of them with two attempts: a patch each.
+    // Ten tasks: a patch each, one of them with two revisions.
     assert!(
         told.lines()
-            .any(|l| l.starts_with("11 patches of rad:") && l.ends_with("by the second Radicle node.")),
+            .any(|l| l.starts_with("10 patches of rad:") && l.ends_with("by the second Radicle node.")),
         "{told}"
     );
     for (task, attempts, verdict, state) in

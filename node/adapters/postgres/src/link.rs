@@ -117,7 +117,10 @@ async fn ends(connection: impl Future<Output = Result<(), tokio_postgres::Error>
 
 /// What the server said, as the caller can use it.
 pub(crate) fn answers(error: tokio_postgres::Error) -> PortError {
+    // Class 57P: the server is being stopped, was killed, or is not up yet.
+    let goes = |code: &str| code.starts_with("57P") || code.starts_with("08");
     match error.as_db_error() {
+        Some(db) if goes(db.code().code()) => PortError::unavailable("the arbiter", error),
         Some(_) => PortError::failed("asking the arbiter", error),
         None => PortError::unavailable("the arbiter", error),
     }

@@ -19,6 +19,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Mutex;
 
+/// How often a patch is tried again whose writing met that of Radicle's own node.
+const RACES: u32 = 3;
 /// What was read of a patch, and of which state of its references.
 pub(crate) type Seen = HashMap<(String, String), (String, u64, Patch)>;
 
@@ -127,7 +129,13 @@ impl Forge for RadicleForge {
     ) -> PortResult<Opened> {
         let known = project::get(self, project)?;
         let _held = self.copies.hold(project).await?;
-        let opened = patch::open(self, project, &known, fence, onto, change, text).await?;
+        let mut tries = 0;
+        let opened = loop {
+            match patch::open(self, project, &known, fence, onto, change, text).await {
+                Err(error) if tries < RACES && patch::raced(&error) => tries += 1,
+                done => break done?,
+            }
+        };
         self.told(&known);
         Ok(opened)
     }

@@ -15,6 +15,8 @@ use std::sync::PoisonError;
 
 /// Longest title, in characters.
 const TITLE: usize = 200;
+/// What the storage says when somebody else wrote between reading and writing.
+const RACED: &str = "old reference value does not match";
 /// Where the copy keeps the default branch as Radicle has it.
 const FETCHED: &str = "refs/ikigai/forge/heads/";
 
@@ -48,6 +50,11 @@ pub(crate) async fn open(
     remember(&note, &id)?;
     let patch = PatchId::new(id).map_err(|_| PortError::Corrupt("the id of a new patch".to_owned()))?;
     Ok(Opened { patch, revision })
+}
+
+/// Whether Radicle's own node wrote to the storage at the same moment. What was begun is found again by another try.
+pub(crate) fn raced(error: &PortError) -> bool {
+    error.chain().contains(RACED)
 }
 
 /// What one change is brought to the forge with.
@@ -280,6 +287,9 @@ pub(crate) async fn advance(
         let call = forge.programs.git(&forge.copies.path(project), "push").args(["-o", "no-sync"]);
         let refs = format!("{new}:refs/heads/{}", known.branch);
         let answer = call.args([&remote(forge, known), &refs]).answer().await?;
+        if answer.stderr.contains(RACED) {
+            return Err(PortError::unavailable("Radicle's storage", "its node wrote at the same moment"));
+        }
         if answer.code != 0 && answer.stderr.contains("rejected") {
             return Err(PortError::Conflict(format!(
                 "Radicle refused {new} as branch `{}`: {}",

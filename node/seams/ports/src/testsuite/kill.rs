@@ -72,7 +72,7 @@ pub fn run(name: &str, subject: &dyn Subject) {
     let seed = std::env::var("IKIGAI_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     let total = kill_often(subject, kills, seed);
     println!("test {name} ... ok ({kills} kills, {total} answers, seed {seed})");
-    assert!(total > kills * 5, "the kills came too early to show anything");
+    assert!(total > kills * 2, "the kills came too early to show anything");
 }
 
 /// Kills `kills` children; how many numbers they were answered in all.
