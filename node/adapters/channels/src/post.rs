@@ -11,9 +11,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use ikigai_ports::{PortError, PortResult};
+use ikigai_types::host::is_this_machine;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -112,11 +112,6 @@ fn connector(tls: bool) -> PortResult<HttpsConnector<HttpConnector>> {
         .map_err(|e| PortError::failed("preparing TLS", e))?;
     let none = versions.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
     Ok(builder.with_tls_config(none).https_or_http().enable_http1().wrap_connector(http))
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// `text` as a header's value: UTF-8 on one line.

@@ -9,9 +9,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use ikigai_ports::{PortError, PortResult};
+use ikigai_types::host::is_this_machine;
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
 use rustls::crypto::ring;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -74,11 +74,9 @@ impl<'c> AsyncHttpClient<'c> for Fetch {
 /// Whether nobody on the way can read or change what goes to `uri`.
 pub(crate) fn is_safe(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let is_here = bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
     match uri.scheme_str() {
         Some("https") => !host.is_empty(),
-        Some("http") => is_here,
+        Some("http") => is_this_machine(host),
         _ => false,
     }
 }

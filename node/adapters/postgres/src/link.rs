@@ -133,9 +133,7 @@ fn refused(text: &str) -> PortError {
 fn is_here(host: &Host) -> bool {
     match host {
         Host::Unix(_) => true,
-        Host::Tcp(name) => {
-            name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-        }
+        Host::Tcp(name) => ikigai_types::host::is_this_machine(name),
     }
 }
 

@@ -4,7 +4,6 @@ use crate::pin;
 use ikigai_wire::api::{Code, Problem};
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -41,8 +40,7 @@ impl Target {
     /// Reads `http://host:port`; without TLS, only a loopback host is sent a token.
     pub(crate) fn http(base: &str, token: &str) -> Result<Self, Problem> {
         let (host, port) = Self::place(base)?;
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        if bare != "localhost" && !bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()) {
+        if !ikigai_types::host::is_this_machine(&host) {
             let hint = "name it with https:// and --fingerprint, or forward the port with: ssh -L 7420:127.0.0.1:7420 <machine>";
             let text = format!("{host} is not this machine, and http:// has no TLS");
             return Err(Problem::new(Code::Denied, text, hint));

@@ -11,6 +11,7 @@ pub mod class;
 pub mod clean;
 pub mod disconnect;
 pub mod egress;
+pub mod host;
 pub mod id;
 pub mod placement;
 pub mod price;

@@ -5,9 +5,9 @@ use http::uri::{PathAndQuery, Scheme};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use ikigai_ports::{PortError, PortResult};
+use ikigai_types::host::is_this_machine;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A base URL that was checked.
@@ -83,11 +83,6 @@ pub(super) fn connector(
         .with_provider_and_native_roots(ring::default_provider())
         .map_err(|e| PortError::failed(hint, e))?;
     Ok(builder.https_only().enable_http1().wrap_connector(http))
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]
