@@ -148,6 +148,22 @@ impl Copies {
         Ok((answer.code == 0 && is_object_id(&text)).then_some(Commit(text)))
     }
 
+    /// Which of `commits` are in the copy, asked in one call.
+    ///
+    /// # Errors
+    /// When one of them is no commit's name, or git fails.
+    pub async fn present(&self, project: &ProjectId, commits: &[Commit]) -> PortResult<Vec<Commit>> {
+        let mut names = String::new();
+        for commit in commits {
+            names.push_str(checked(commit)?);
+            names.push('\n');
+        }
+        let ask = self.call(project, "cat-file").arg("--batch-check=%(objectname) %(objecttype)");
+        let text = ask.input(names).text().await?;
+        let present = text.lines().filter_map(|line| line.strip_suffix(" commit"));
+        Ok(present.map(|id| Commit(id.to_owned())).collect())
+    }
+
     /// Whether `old` is `new` or one of its ancestors.
     ///
     /// # Errors

@@ -62,11 +62,8 @@ impl Objects for GitWorkspaces {
             return Err(PortError::NotFound(format!("commit {want} of project {project}")));
         }
         let mut revs = format!("{wanted}\n");
-        for known in have.iter().take(HAVE) {
-            let known = checked(known)?;
-            if copies.resolve(project, known).await?.is_some() {
-                revs.push_str(&format!("^{known}\n"));
-            }
+        for known in copies.present(project, &have[..have.len().min(HAVE)]).await? {
+            revs.push_str(&format!("^{known}\n"));
         }
         let scratch = Scratch::new(copies, "pack")?;
         let call = copies.call(project, "pack-objects").args(["--quiet", "--revs", "--delta-base-offset"]);
