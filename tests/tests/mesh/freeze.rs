@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::task::AbortOnDropHandle;
 
+/// Workloads at once on each node: one falls asleep when it has them all.
+const SLOTS: u64 = 2;
 /// How long a replacement may take, the lease that must run out first included.
 const REPLACED: Duration = Duration::from_secs(240);
 /// How long one that woke up may take to be told.
@@ -30,8 +32,9 @@ struct Scene {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_holder_that_slept_past_its_lease_changes_nothing() {
-    let (wanted, tasks) = if soak() { (1_000, 4_000) } else { (3, 24) };
-    let shape = Shape { nodes: 5, tasks, tenths: 20, slots: 2, owner_slots: 0 };
+    let (wanted, tasks) = if soak() { (1_000, 4_000) } else { (3, 32) };
+    // Long enough that a sleeper is seldom about to end anyway, and that work is left when it wakes up.
+    let shape = Shape { nodes: 5, tasks, tenths: 60, slots: SLOTS, owner_slots: 0 };
     let test = "a_holder_that_slept_past_its_lease_changes_nothing";
     let Some(mut cluster) = Cluster::start(test, shape).await else { return };
     cluster.submit().await;
@@ -72,12 +75,14 @@ impl Scene {
         is_done || self.stale.lock().unwrap().len() >= self.wanted
     }
 
-    /// Freezes `node` whenever it runs something, until enough attempts slept; answers how often.
+    /// Freezes `node` whenever it is full, until enough attempts slept; answers how often.
     async fn freeze_again(&self, node: &Node) -> usize {
         let mut count = 0;
         while !self.is_over() {
             let place = self.places.acquire().await.unwrap();
-            if node.held(&self.person.tasks()).is_empty() {
+            let tasks = self.person.tasks();
+            let left = tasks.iter().filter(|t| t.state != "accepted").count();
+            if node.held(&tasks).len() < left.min(SLOTS as usize).max(1) {
                 drop(place);
                 self.person.look().await;
                 continue;
@@ -86,7 +91,7 @@ impl Scene {
             let mut held = node.held(&self.person.look().await);
             let accepted = |tasks: &[TaskView]| held.iter().all(|stale| is_accepted(stale, tasks));
             let all = self.person.until(REPLACED, accepted).await;
-            assert!(all, "not replaced within {REPLACED:?}: {held:?}");
+            assert!(all, "not replaced within {REPLACED:?}: {}", states(&held, &self.person.tasks()));
             // What it had told before it fell asleep, and was heard only then, was not caught.
             held.retain(|stale| is_replaced(stale, &self.person.tasks()));
             count += usize::from(!held.is_empty());
@@ -104,6 +109,18 @@ impl Scene {
 /// The task is accepted, whoever did it.
 fn is_accepted((attempt, _): &Held, tasks: &[TaskView]) -> bool {
     tasks.iter().any(|t| t.id == attempt.task && t.state == "accepted")
+}
+
+/// What became of the tasks of `held`, and of all.
+fn states(held: &[Held], tasks: &[TaskView]) -> String {
+    let accepted = tasks.iter().filter(|t| t.state == "accepted").count();
+    let mut text = format!("{accepted} of {} are accepted\n", tasks.len());
+    for (attempt, _) in held {
+        let Some(task) = tasks.iter().find(|t| t.id == attempt.task) else { continue };
+        let last = task.attempts.last().map(|a| (&a.id, &a.phase, &a.outcome, &a.node));
+        text.push_str(&format!("{attempt}: {} {} {last:?}\n", task.state, task.why.text));
+    }
+    text
 }
 
 /// What was accepted is another attempt's, of a higher epoch.
