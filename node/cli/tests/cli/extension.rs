@@ -43,17 +43,19 @@ fn what_agents_are_told_to_type_are_commands() {
     let scene = Scene::shop();
     assert!(scene.run("spec extension --to made").ends_with("[exit 0]\n"));
     let folder = scene.project().join("made/commands");
-    let mut typed = 0;
-    for page in std::fs::read_dir(folder).unwrap() {
-        let text = std::fs::read_to_string(page.unwrap().path()).unwrap();
+    let pages: Vec<_> = std::fs::read_dir(folder).unwrap().map(|page| page.unwrap().path()).collect();
+    assert_eq!(pages.len(), 3, "{pages:?}");
+    for page in pages {
+        let text = std::fs::read_to_string(&page).unwrap();
         let lines = text.lines().map(str::trim).filter_map(|l| l.strip_prefix("ikigai "));
+        let mut typed = 0;
         for line in lines {
             let out = scene.command(&format!("{} --help", line.replace('"', "'"))).output().unwrap();
             assert!(out.status.success(), "{line}: {}", String::from_utf8_lossy(&out.stderr));
             typed += 1;
         }
+        assert!(typed > 0, "{} names no command", page.display());
     }
-    assert_eq!(typed, 10);
 }
 
 #[test]
