@@ -1,10 +1,11 @@
 //! An agent's editor through the node: a real code-server in the agent's container, a real browser in front, and
 //! everybody else refused.
 
-use crate::node::{Runs, TestNode};
+use crate::mesh::Mesh;
+use crate::node::{NodeProcess, Runs, TestNode};
 use crate::parts;
 use ikigai_ports::NodeHandle as _;
-use ikigai_wire::api::TaskOptions;
+use ikigai_wire::api::{Filter, NodeCommand, TaskOptions};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -75,13 +76,13 @@ async fn lingering(image: String) -> TestNode {
     node
 }
 
-async fn link(node: &TestNode) -> String {
+async fn link(node: &NodeProcess) -> String {
     let task = node.task("T001").await;
     node.handle().open(&task.id).await.unwrap().url
 }
 
 /// The cookie a link gives.
-async fn cookie(node: &TestNode) -> String {
+async fn cookie(node: &NodeProcess) -> String {
     let link = Link::read(&link(node).await);
     let answer = link.get(&link.path, &[]).await;
     assert_eq!(answer.status, 303, "{}", answer.head);
@@ -89,18 +90,12 @@ async fn cookie(node: &TestNode) -> String {
     line.split_once(':').unwrap().1.split(';').next().unwrap().trim().to_owned()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_agents_editor_opens_in_a_browser_once() {
-    let test = "an_agents_editor_opens_in_a_browser_once";
-    let (Some(image), Some((chromium, playwright))) = (parts::docker_image(test), browser(test)) else {
-        return;
-    };
-    let node = lingering(image).await;
+/// What a person finds who opens `url` in a browser: a file, and a terminal.
+async fn browse((chromium, playwright): (PathBuf, PathBuf), url: &str) -> serde_json::Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/editor/open.cjs");
-    let url = link(&node).await;
     let opens = tokio::process::Command::new("node")
         .arg(script)
-        .arg(&url)
+        .arg(url)
         .env("IKIGAI_CHROMIUM", chromium)
         .env("IKIGAI_PLAYWRIGHT", playwright)
         .env("IKIGAI_FILE", "Makefile")
@@ -113,11 +108,51 @@ async fn an_agents_editor_opens_in_a_browser_once() {
     let said: serde_json::Value = serde_json::from_str(said.trim())
         .unwrap_or_else(|_| panic!("{said:?}\n{}", String::from_utf8_lossy(&opened.stderr)));
     println!("{said}");
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agents_editor_opens_in_a_browser_once() {
+    let test = "an_agents_editor_opens_in_a_browser_once";
+    let (Some(image), Some((chromium, playwright))) = (parts::docker_image(test), browser(test)) else {
+        return;
+    };
+    let node = lingering(image).await;
+    let url = link(&node).await;
+    let said = browse((chromium, playwright), &url).await;
     assert_eq!(said["ok"], true, "{said}");
     assert_eq!(said["uid"], 10_001, "the terminal is not the agent's: {said}");
 
     let link = Link::read(&url);
     assert_eq!(link.get(&link.path, &[]).await.status, 401, "the link worked twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_editor_opens_through_a_node_that_neither_runs_nor_owns_the_agent() {
+    let test = "an_editor_opens_through_a_node_that_neither_runs_nor_owns_the_agent";
+    let (Some(image), Some(browser)) = (parts::docker_image(test), browser(test)) else { return };
+    let mesh = Mesh::start(3, &Runs::Docker(image), "").await;
+    let [owner, second, third] = &mesh.nodes[..] else { unreachable!() };
+    let nodes = owner.handle().snapshot(Filter::default()).await.unwrap().nodes;
+    let id = |name: &str| nodes.iter().find(|n| n.name == name).unwrap().id;
+    owner.handle().steer(&id("n1"), NodeCommand::Cordon).await.unwrap();
+    owner.submit(&["T001"], TaskOptions { linger_secs: Some(600), ..TaskOptions::default() }).await;
+    owner.until("result of T001", |e| e.state == "review").await;
+    let ran = owner.task("T001").await.attempts[0].node;
+    assert_ne!(ran, id("n1"), "the owner is cordoned");
+    let other = if ran == id("n2") { third } else { second };
+
+    let url = link(other).await;
+    let editor = Link::read(&url);
+    assert_eq!(editor.port, other.http().port(), "{url}");
+    assert_eq!(editor.get("/", &[]).await.status, 401, "without a session");
+    let cookie = format!("Cookie: {}", cookie(other).await);
+    let answer = editor.get("/", &[&cookie]).await;
+    assert!(matches!(answer.status, 200 | 302), "with a session: {}", answer.head);
+    let through_owner = get(owner.http().port(), &editor.host, "/", &[&cookie]).await;
+    assert_ne!(through_owner.status, 200, "a session of one node is none of another: {}", through_owner.head);
+    let said = browse(browser, &url).await;
+    assert_eq!((&said["ok"], &said["uid"]), (&true.into(), &10_001.into()), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,10 +211,23 @@ async fn an_agent_that_stays_outlives_its_node() {
     let Some(image) = parts::docker_image("an_agent_that_stays_outlives_its_node") else { return };
     let mut node = lingering(image).await;
     node.accept_ready().await;
+    let before = containers(&node).await;
+    assert_eq!(before.lines().count(), 1, "{before}");
     node.kill().await;
     node.up().await;
     let editor = Link::read(&link(&node).await);
     let cookie = format!("Cookie: {}", cookie(&node).await);
     let answer = editor.get("/", &[&cookie]).await;
     assert!(matches!(answer.status, 200 | 302), "after the start: {}", answer.head);
+    assert_eq!(containers(&node).await, before, "another container");
+}
+
+/// Ids of the running containers of a node.
+async fn containers(node: &NodeProcess) -> String {
+    let nodes = node.handle().snapshot(Filter::default()).await.unwrap().nodes;
+    let label = format!("label=dev.ikigai.node={}", nodes[0].id);
+    let mut list = tokio::process::Command::new("docker");
+    let list = list.args(["ps", "-q", "--no-trunc", "--filter", &label]).output().await.unwrap();
+    assert!(list.status.success(), "{}", String::from_utf8_lossy(&list.stderr));
+    String::from_utf8(list.stdout).unwrap()
 }
