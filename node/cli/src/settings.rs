@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// In the state folder: the path that `--config` had.
 const NAMED: &str = "config-file";
 
-/// Keeps what `--config` named, for [`layers`].
+/// Keeps what `--config` named, for [`layers`] and for the next `ikigai up`.
 pub(crate) fn remember(home: &Path, named: Option<&Path>) -> std::io::Result<()> {
     let note = home.join(NAMED);
     match named {
@@ -30,6 +30,11 @@ pub(crate) fn layers(env: &Env) -> Result<Layers, ConfigError> {
         layers.file(&file)?;
     }
     Ok(layers)
+}
+
+/// The file that `ikigai up --config` named last for the node of `env`.
+pub(crate) fn remembered(env: &Env) -> Option<PathBuf> {
+    named(env.state_dir())
 }
 
 fn named(home: Result<PathBuf, Problem>) -> Option<PathBuf> {

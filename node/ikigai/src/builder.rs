@@ -349,6 +349,7 @@ fn policy(config: &Config) -> TaskPolicy {
     TaskPolicy {
         lease: config.node.lease_secs.map_or(base.lease, Duration::from_secs),
         backoff: config.node.backoff_ms.map_or(base.backoff, Duration::from_millis),
+        note_turns: config.forge.note_turns,
         ..base
     }
 }

@@ -222,6 +222,8 @@ pub struct ForgeConfig {
     /// Keys (`z6Mk…`) whose notes on a patch go to its agent as if they were written in the dashboard; those of the
     /// repository's delegates do anyway.
     pub reviewers: Vec<String>,
+    /// Turns that notes on a task's patch may begin before a person has to decide.
+    pub note_turns: u32,
 }
 
 /// `[models.<name>]`.
@@ -351,6 +353,7 @@ impl Default for ForgeConfig {
             listen,
             connect: Vec::new(),
             reviewers: Vec::new(),
+            note_turns: 20,
         }
     }
 }

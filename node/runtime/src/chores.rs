@@ -12,7 +12,7 @@ use crate::{Options, Parts};
 use ikigai_ports::PortError;
 use ikigai_ports::forge::{Mark, PatchText};
 use ikigai_task::{Effect, Observation, Task};
-use ikigai_types::{Fence, NodeId, ProjectId, TaskId};
+use ikigai_types::{Change, Fence, NodeId, ProjectId, TaskId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
@@ -74,6 +74,7 @@ impl Chores {
             Effect::Verify(fence) => self.verify(task, fence).await,
             Effect::Merge(fence) => self.merge(task, fence).await,
             Effect::Tick(id) => self.tick(task, id).await,
+            Effect::Tell { text, .. } => self.tell(task, &text).await,
             Effect::SendBack { fence, text } => self.send_back(task, &fence, &text).await,
             Effect::Archive { task: id, text } => self.archive(task, id, &text).await,
             _ => Ok(None),
@@ -82,9 +83,32 @@ impl Chores {
 
     async fn open_patch(&self, task: &Task, fence: Fence) -> Done {
         let change = change(task)?;
+        if self.is_what_was_reviewed(task, change).await? {
+            return Ok(Some(Observation::Unchanged { fence }));
+        }
         let (onto, text) = (task.patch(), patch_text(task, &fence));
         let opened = self.parts.forge.open(&task.spec.project, &fence, onto, change, &text).await?;
         Ok(Some(Observation::PatchOpened { fence, patch: opened.patch, revision: opened.revision }))
+    }
+
+    /// Whether an agent that was to change something left it as it was. Its commits are made anew under each lease:
+    /// only what is in them says so.
+    async fn is_what_was_reviewed(&self, task: &Task, change: &Change) -> Result<bool, PortError> {
+        let from = task.attempts.last().and_then(|a| a.continues.as_ref()).filter(|c| c.reviewed);
+        let Some(from) = from else { return Ok(false) };
+        let since = Change { base: from.commit.clone(), ..change.clone() };
+        Ok(self.parts.workspaces.diff(&task.spec.project, &since).await?.is_empty())
+    }
+
+    async fn tell(&self, task: &Task, text: &str) -> Done {
+        let Some(patch) = task.patch() else { return Ok(None) };
+        let (forge, project) = (&self.parts.forge, &task.spec.project);
+        let told = [forge.comment(project, patch, text).await, forge.mark(project, patch, Mark::Ready).await];
+        // The patch is a view of what the owner decided; the decision does not wait for it.
+        for error in told.into_iter().filter_map(Result::err) {
+            tracing::warn!(task = %task.spec.id, error = error.chain(), "the forge was not told");
+        }
+        Ok(None)
     }
 
     async fn send_back(&self, task: &Task, fence: &Fence, text: &str) -> Done {
@@ -131,7 +155,7 @@ fn name(effect: &Effect) -> &'static str {
     }
 }
 
-fn change(task: &Task) -> Result<&ikigai_types::Change, PortError> {
+fn change(task: &Task) -> Result<&Change, PortError> {
     let change = task.attempts.last().and_then(|a| a.change.as_ref());
     change.ok_or_else(|| PortError::Corrupt(format!("{} has no change", task.spec.id)))
 }

@@ -2,11 +2,11 @@
 //! agent, a merge by a delegate takes it. What a stranger says is shown, and never told to an agent.
 
 use crate::handle::Handle;
+use ikigai_ports::PortResult;
 use ikigai_ports::forge::{Note, Patch, Standing};
-use ikigai_ports::{NodeHandle as _, PortResult};
-use ikigai_task::{Input, Owner, Task, TaskState};
-use ikigai_types::{Commit, PatchId, ProjectId, TaskId};
-use ikigai_wire::api::{Command, NoteView};
+use ikigai_task::{Input, Observation, Owner, Task, TaskState};
+use ikigai_types::{Commit, Fence, PatchId, ProjectId, TaskId};
+use ikigai_wire::api::NoteView;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -52,15 +52,19 @@ struct Open {
     patch: PatchId,
     /// What a person looks at now, if it waits for one.
     reviewed: Option<Commit>,
+    /// What each of its attempts brought to the patch.
+    made: Vec<(Commit, Fence)>,
     /// Notes that were answered.
     heard: BTreeSet<String>,
+    /// A person has to decide before any other note begins a turn.
+    held: bool,
 }
 
 /// What follows from what is on the forge.
 #[derive(Debug, PartialEq, Eq)]
 enum Answer {
-    /// A delegate merged it.
-    Take,
+    /// What this attempt made is merged there.
+    Landed(Fence),
     /// Somebody known wants it changed.
     SendBack { text: String, notes: Vec<String> },
 }
@@ -94,12 +98,18 @@ fn open(owner: &Owner) -> BTreeMap<ProjectId, Vec<Open>> {
     let mut projects: BTreeMap<ProjectId, Vec<Open>> = BTreeMap::new();
     for task in owner.tasks().values().filter(|t| !t.state.is_settled()) {
         if let Some(patch) = task.patch().cloned() {
-            let (reviewed, heard) = (reviewed(task), task.heard.clone());
-            let open = Open { task: task.spec.id.clone(), patch, reviewed, heard };
+            let (heard, held) = (task.heard.clone(), task.notes_held);
+            let (task_id, reviewed, made) = (task.spec.id.clone(), reviewed(task), made(task));
+            let open = Open { task: task_id, patch, reviewed, made, heard, held };
             projects.entry(task.spec.project.clone()).or_default().push(open);
         }
     }
     projects
+}
+
+fn made(task: &Task) -> Vec<(Commit, Fence)> {
+    let pushed = task.attempts.iter().filter(|a| a.patch.is_some() && task.accepted.is_none());
+    pushed.filter_map(|a| Some((a.change.as_ref()?.head.clone(), a.fence.clone()))).collect()
 }
 
 fn reviewed(task: &Task) -> Option<Commit> {
@@ -115,23 +125,20 @@ async fn read(node: &Handle, project: &ProjectId, tasks: Vec<Open>) -> PortResul
         let Some(patch) = patches.iter().find(|p| p.id == open.patch) else { continue };
         is_new |= node.said.keep(&open.task, shown(&patch.notes, &node.options.reviewers));
         let answer = answer(&open, patch, &node.options.reviewers);
-        // Reading took its time: what a person decided or an agent made meanwhile is not what this is about.
-        if answer.is_none() || !still(node, &open).await {
-            continue;
-        }
-        is_new = true;
-        let done = match answer {
-            Some(Answer::Take) => {
-                tracing::info!(task = %open.task, %project, "a delegate merged its patch");
-                node.command(&open.task, Command::Accept { force: true }).await.map(drop)
+        let input = match answer {
+            Some(Answer::Landed(fence)) => {
+                tracing::info!(%fence, %project, "its result is merged on the forge");
+                Input::Observation(Observation::Landed { fence })
             }
-            Some(Answer::SendBack { text, notes }) => {
+            // Reading took its time: what a person decided or an agent made meanwhile is not what this is about.
+            Some(Answer::SendBack { text, notes }) if still(node, &open).await => {
                 let back = ikigai_task::Command::Reject { text, retry: true, notes };
-                let input = Input::Command(open.task.clone(), back);
-                node.owner.input(input).await.map_err(crate::submit::problem)
+                Input::Command(open.task.clone(), back)
             }
-            None => Ok(()),
+            _ => continue,
         };
+        is_new = true;
+        let done = node.owner.input(input).await.map_err(crate::submit::problem);
         if let Err(problem) = done {
             tracing::warn!(task = %open.task, error = problem.message, "what the forge says was not taken");
         }
@@ -159,12 +166,13 @@ fn shown(notes: &[Note], reviewers: &[String]) -> Vec<NoteView> {
     views
 }
 
-/// What follows for a task from its patch as the forge has it. Nothing, as long as no result waits for a person.
+/// What follows for a task from its patch as the forge has it. Notes wait for as long as no result does for a person.
 fn answer(open: &Open, patch: &Patch, reviewers: &[String]) -> Option<Answer> {
-    let reviewed = open.reviewed.as_ref()?;
-    if patch.landed && patch.head == *reviewed {
-        return Some(Answer::Take);
+    let landed = open.made.iter().rev().find(|(head, _)| Some(head) == patch.landed.as_ref());
+    if let Some((_, fence)) = landed {
+        return Some(Answer::Landed(fence.clone()));
     }
+    open.reviewed.as_ref().filter(|_| !open.held)?;
     let fresh = |n: &&Note| n.asks && is_known(n, reviewers) && !open.heard.contains(&n.id);
     let notes: Vec<&Note> = patch.notes.iter().filter(fresh).collect();
     let mut room = TOLD;
@@ -186,8 +194,16 @@ fn is_known(note: &Note, reviewers: &[String]) -> bool {
 }
 
 fn told(note: &Note) -> String {
-    let text = plain(&note.text);
+    let text = said(note);
     if text.trim().is_empty() { "(refused without a word)".to_owned() } else { text.trim().to_owned() }
+}
+
+/// What it says, and of which lines.
+fn said(note: &Note) -> String {
+    let Some(place) = &note.place else { return plain(&note.text) };
+    let quote: String = plain(&place.quote).lines().map(|line| format!("> {line}\n")).collect();
+    let path = plain(&place.path).replace(['\n', '\t'], " ");
+    format!("{path}:{}\n{quote}{}", place.line, plain(&note.text))
 }
 
 fn view(note: &Note, reviewers: &[String]) -> NoteView {
@@ -201,7 +217,7 @@ fn view(note: &Note, reviewers: &[String]) -> NoteView {
         author: note.author.clone(),
         standing: standing.to_owned(),
         asks: note.asks,
-        text: plain(&note.text).chars().take(SHOWN_OF_ONE).collect(),
+        text: said(note).chars().take(SHOWN_OF_ONE).collect(),
         at: note.at,
     }
 }
@@ -219,13 +235,22 @@ mod tests {
 
     fn note(id: &str, standing: Standing, text: &str) -> Note {
         let (author, at) = (format!("z6Mk{standing:?}"), Timestamp(1));
-        Note { id: id.to_owned(), author, standing, asks: true, text: text.to_owned(), at }
+        Note { id: id.to_owned(), author, standing, asks: true, text: text.to_owned(), place: None, at }
     }
 
-    fn patch(landed: bool, notes: Vec<Note>) -> Patch {
+    fn patch(landed: Option<&str>, notes: Vec<Note>) -> Patch {
+        let landed = landed.map(|head| Commit(head.to_owned()));
         let (id, head) = (PatchId::new("p").unwrap(), Commit("h2".to_owned()));
         let revisions = vec![Commit("h1".to_owned()), head.clone()];
         Patch { id, title: String::new(), state: "open".to_owned(), head, revisions, landed, notes }
+    }
+
+    fn fence(number: u32) -> Fence {
+        let task = TaskId::new("p.f.T001").unwrap();
+        Fence {
+            attempt: ikigai_types::AttemptId { task, number },
+            epoch: ikigai_types::Epoch(u64::from(number)),
+        }
     }
 
     fn waiting(heard: &[&str]) -> Open {
@@ -233,6 +258,8 @@ mod tests {
             task: TaskId::new("p.f.T001").unwrap(),
             patch: PatchId::new("p").unwrap(),
             reviewed: Some(Commit("h2".to_owned())),
+            made: [1, 2].map(|n| (Commit(format!("h{n}")), fence(n))).to_vec(),
+            held: false,
             heard: heard.iter().map(|h| (*h).to_owned()).collect(),
         }
     }
@@ -244,7 +271,7 @@ mod tests {
 
     #[test]
     fn only_somebody_known_is_told_to_the_agent() {
-        let said = |standing| patch(false, vec![note("n", standing, "sort by\u{202e} number\u{1b}[2J")]);
+        let said = |standing| patch(None, vec![note("n", standing, "sort by\u{202e} number\u{1b}[2J")]);
         assert_eq!(answer(&waiting(&[]), &said(Standing::Delegate), &[]), back("sort by number[2J", &["n"]));
         assert_eq!(answer(&waiting(&[]), &said(Standing::Own), &["z6MkOwn".to_owned()]), None);
         assert_eq!(answer(&waiting(&[]), &said(Standing::Stranger), &[]), None);
@@ -255,26 +282,49 @@ mod tests {
     #[test]
     fn a_note_is_answered_once_and_an_approval_asks_for_nothing() {
         let notes = vec![note("n1", Standing::Delegate, "one"), note("n2", Standing::Delegate, "two")];
-        assert_eq!(answer(&waiting(&["n1"]), &patch(false, notes.clone()), &[]), back("two", &["n2"]));
-        assert_eq!(answer(&waiting(&["n1", "n2"]), &patch(false, notes), &[]), None);
+        assert_eq!(answer(&waiting(&["n1"]), &patch(None, notes.clone()), &[]), back("two", &["n2"]));
+        assert_eq!(answer(&waiting(&["n1", "n2"]), &patch(None, notes), &[]), None);
         let good = Note { asks: false, ..note("n3", Standing::Delegate, "fine") };
-        assert_eq!(answer(&waiting(&[]), &patch(false, vec![good]), &[]), None);
+        assert_eq!(answer(&waiting(&[]), &patch(None, vec![good]), &[]), None);
     }
 
     #[test]
-    fn a_merge_counts_when_it_has_what_is_in_review() {
+    fn a_merge_counts_whichever_revision_it_has_and_whatever_runs() {
         let late = vec![note("n", Standing::Delegate, "too late")];
-        assert_eq!(answer(&waiting(&[]), &patch(true, late), &[]), Some(Answer::Take));
-        let older = Open { reviewed: Some(Commit("h3".to_owned())), ..waiting(&[]) };
-        assert_eq!(answer(&older, &patch(true, Vec::new()), &[]), None);
+        let landed = |n| Some(Answer::Landed(fence(n)));
+        assert_eq!(answer(&waiting(&[]), &patch(Some("h2"), late.clone()), &[]), landed(2));
+        assert_eq!(answer(&waiting(&[]), &patch(Some("h1"), late.clone()), &[]), landed(1));
         let busy = Open { reviewed: None, ..waiting(&[]) };
-        assert_eq!(answer(&busy, &patch(true, Vec::new()), &[]), None);
+        assert_eq!(answer(&busy, &patch(Some("h1"), late.clone()), &[]), landed(1));
+        assert_eq!(answer(&busy, &patch(None, late.clone()), &[]), None);
+        assert_eq!(answer(&busy, &patch(Some("somebody else's"), late), &[]), None);
+    }
+
+    #[test]
+    fn a_task_that_a_person_has_to_decide_hears_of_merges_only() {
+        let held = Open { held: true, ..waiting(&[]) };
+        let notes = vec![note("n", Standing::Delegate, "and again")];
+        assert_eq!(answer(&held, &patch(None, notes.clone()), &[]), None);
+        assert_eq!(answer(&held, &patch(Some("h1"), notes), &[]), Some(Answer::Landed(fence(1))));
+    }
+
+    #[test]
+    fn the_agent_is_told_which_lines_a_note_is_about() {
+        let place = ikigai_ports::forge::Place {
+            path: "src/a\u{1b}.rs".to_owned(),
+            line: 12,
+            quote: "let a = 1;\nlet b = 2;".to_owned(),
+        };
+        let on = Note { place: Some(place), ..note("n", Standing::Delegate, "one line will do") };
+        let resolved = Note { asks: false, id: "r".to_owned(), ..on.clone() };
+        let told = back("src/a.rs:12\n> let a = 1;\n> let b = 2;\none line will do", &["n"]);
+        assert_eq!(answer(&waiting(&[]), &patch(None, vec![on, resolved]), &[]), told);
     }
 
     #[test]
     fn what_has_no_room_in_a_turn_waits_for_the_next() {
         let long = |id| note(id, Standing::Delegate, &"x".repeat(4_000));
-        let said = patch(false, vec![long("n1"), long("n2"), long("n3")]);
+        let said = patch(None, vec![long("n1"), long("n2"), long("n3")]);
         let heard = |open: &Open| match answer(open, &said, &[]) {
             Some(Answer::SendBack { notes, .. }) => notes,
             other => panic!("{other:?}"),

@@ -201,6 +201,16 @@ fn sentence(record: &Record) -> String {
         }
         E::PatchOpened { patch, revision: 1, .. } => format!("patch {patch} is opened as a draft"),
         E::PatchOpened { patch, revision, .. } => format!("revision {revision} of patch {patch}, a draft"),
+        E::Landed { fence } => {
+            format!("the result of attempt {} was merged on the forge", fence.attempt.number)
+        }
+        E::Unchanged { stands: Some(stands), .. } => {
+            format!("it changed nothing; the result of attempt {} is in review again", stands.attempt.number)
+        }
+        E::Unchanged { stands: None, .. } => "it changed nothing of what was reviewed".to_owned(),
+        E::NotesHeld { turns } => {
+            format!("notes on its patch began {turns} turns; further ones wait for a person")
+        }
         E::Archived => "the patch is archived".to_owned(),
         E::Verified { verdict, gaps, .. } => format!("{verdict} {}", gaps.join(", ")).trim_end().to_owned(),
         E::Merged { commit, .. } => format!("merged as {commit}"),

@@ -3,7 +3,8 @@
 use crate::line::{check_result, until_all_accepted};
 use crate::node::{Runs, TestNode};
 use crate::parts;
-use ikigai_wire::api::TaskOptions;
+use ikigai_ports::NodeHandle as _;
+use ikigai_wire::api::{Filter, TaskOptions};
 use std::time::Duration;
 
 /// The next of a seeded row of waits between 20 ms and `most`.
@@ -76,4 +77,30 @@ async fn fifty_kills_with_processes_lose_nothing() {
 async fn five_kills_with_docker_lose_nothing() {
     let Some(image) = parts::docker_image("five_kills_with_docker_lose_nothing") else { return };
     survives(Runs::Docker(image), 5, 4000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_killed_starts_again_with_the_file_it_had() {
+    let Some(image) = parts::docker_image("a_node_that_was_killed_starts_again_with_the_file_it_had") else {
+        return;
+    };
+    let mut node = TestNode::start(&Runs::Docker(image), "backend = \"git\"", "").await;
+    let name = async |node: &TestNode| {
+        let nodes = node.handle().snapshot(Filter::default()).await.unwrap().nodes;
+        nodes[0].name.clone()
+    };
+    let said = format!("reads {} as before", node.config_file().display());
+    assert!(!node.log_text().contains(&said));
+    node.kill().await;
+    node.up_with(&[]).await;
+    assert_eq!(name(&node).await, "test", "the name that the file gives it");
+    assert!(node.log_text().contains(&said), "{}", node.log_text());
+    // Whoever does not want that any more says so once.
+    node.kill().await;
+    let address = node.http().to_string();
+    node.up_with(&["--no-config".as_ref(), "--listen".as_ref(), address.as_ref()]).await;
+    assert_ne!(name(&node).await, "test");
+    node.kill().await;
+    node.up_with(&["--listen".as_ref(), address.as_ref()]).await;
+    assert_eq!(node.log_text().matches(&said).count(), 1);
 }

@@ -57,13 +57,25 @@ pub async fn lines(node: &NodeProcess, attempt: &ikigai_types::AttemptId) -> Vec
     stream.map(|l| l.map(|l| (l.n, l.text)).unwrap()).collect().await
 }
 
+/// Each attempt of T001 makes more of it: one that changes nothing would be no revision.
+const MORE: &str = r#"
+[[task]]
+id = "T001"
+[[task.step]]
+run = "echo more >> made && git add made && git commit -qm 'T001: made'"
+"#;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_becomes_a_merged_radicle_patch() {
     let test = "a_task_becomes_a_merged_radicle_patch";
     let (Some(image), Some(radicle)) = (parts::docker_image(test), parts::radicle(test)) else { return };
     let forge = format!("backend = \"radicle\"\nradicle_bin = {radicle:?}\nlisten = \"127.0.0.1:0\"");
-    let node = TestNode::start(&Runs::Docker(image), &forge, "").await;
-    node.submit(&["T001"], TaskOptions::default()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("model.toml");
+    std::fs::write(&script, MORE).unwrap();
+    let node = TestNode::scripted(&Runs::Docker(image), &forge, "", &script).await;
+    let verify = Some(vec!["test -f made".to_owned()]);
+    node.submit(&["T001"], TaskOptions { verify, ..TaskOptions::default() }).await;
     node.until("verdict", |e| e.what == "verified").await;
     // A reviewer sends it back: the next attempt adds a revision to the same patch.
     let (task, reason) = (node.task("T001").await, "say more in the docstring".to_owned());

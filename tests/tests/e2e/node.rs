@@ -170,11 +170,21 @@ impl NodeProcess {
 
     /// Starts it, and waits until it answers.
     pub async fn up(&mut self) {
-        let file = self.folder.path().join("ikigai.toml");
+        let file = self.config_file();
         std::fs::write(&file, &self.config).unwrap();
+        self.up_with(&["--config".as_ref(), file.as_os_str()]).await;
+    }
+
+    /// What `up` names with --config.
+    pub fn config_file(&self) -> PathBuf {
+        self.folder.path().join("ikigai.toml")
+    }
+
+    /// Starts it with these flags, and waits until it answers.
+    pub async fn up_with(&mut self, flags: &[&std::ffi::OsStr]) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
         let mut command = self.program();
-        command.arg("--home").arg(self.home()).arg("up").arg("--config").arg(file);
+        command.arg("--home").arg(self.home()).arg("up").args(flags);
         command.current_dir(self.folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.kill_on_drop(true).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

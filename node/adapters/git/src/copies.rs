@@ -173,6 +173,16 @@ impl Copies {
         Ok(call.args([checked(old)?, checked(new)?]).holds().await?)
     }
 
+    /// The newest of `revisions`, the oldest first, that is in `tip`. What is not in the copy is in nothing.
+    pub async fn newest_in(&self, project: &ProjectId, revisions: &[Commit], tip: &Commit) -> Option<Commit> {
+        for head in revisions.iter().rev() {
+            if self.is_ancestor(project, head, tip).await.unwrap_or(false) {
+                return Some(head.clone());
+            }
+        }
+        None
+    }
+
     /// How `ours` stands to `theirs`; both must be in the copy.
     ///
     /// # Errors

@@ -161,7 +161,12 @@ impl Forge for GitForge {
     async fn comment(&self, project: &ProjectId, patch: &PatchId, body: &str) -> PortResult<()> {
         let _held = self.copies.hold(project).await?;
         let said = body.replace('\0', "").trim().to_owned();
-        self.amend(project, patch, |_, events| (!events.contains(&said)).then(|| said.clone())).await
+        // Of an older revision the same was said of something else.
+        let newest = |events: &[String]| {
+            let since = events.iter().position(|e| e.starts_with("revision ")).unwrap_or(events.len());
+            events[..since].contains(&said)
+        };
+        self.amend(project, patch, |_, events| (!newest(events)).then(|| said.clone())).await
     }
 
     async fn mark(&self, project: &ProjectId, patch: &PatchId, mark: Mark) -> PortResult<()> {
@@ -186,9 +191,21 @@ impl Forge for GitForge {
         remote::sync(self, project).await?;
         record::read(&self.copies, project, patch).await?;
         let branch = remote::branch(self, project).await?;
-        let ours = remote::ours(self, project, &branch).await?;
-        let merged = merge::merge(&self.copies, project, &ours, head, text, signer).await?;
-        remote::advance(self, project, &branch, &ours, &merged).await?;
+        let ours = remote::ours(self, project, &branch).await;
+        // What is merged there is merged, also while the checkout has gone on by itself.
+        let theirs = remote::tip(self, project, &branch).await?;
+        let landed = match &theirs {
+            Some(theirs) if ours.is_err() => self.copies.is_ancestor(project, head, theirs).await?,
+            _ => false,
+        };
+        let (onto, is_ours) = match theirs {
+            Some(theirs) if landed => (theirs, false),
+            _ => (ours?, true),
+        };
+        let merged = merge::merge(&self.copies, project, &onto, head, text, signer).await?;
+        if is_ours {
+            remote::advance(self, project, &branch, &onto, &merged).await?;
+        }
         self.amend(project, patch, |record, _| record.move_to("merged")).await?;
         Ok(merged)
     }
@@ -216,9 +233,9 @@ impl Forge for GitForge {
             let mut patch = record.patch()?;
             // A merge that was published but not noted is a merge all the same.
             if let Some(tip) = tip.as_ref().filter(|_| patch.state != "archived") {
-                patch.landed = self.copies.is_ancestor(project, &patch.head, tip).await.unwrap_or(false);
+                patch.landed = self.copies.newest_in(project, &patch.revisions, tip).await;
             }
-            if patch.landed {
+            if patch.landed.is_some() {
                 patch.state = "merged".to_owned();
             }
             patches.push(patch);

@@ -2,17 +2,20 @@
 
 use crate::programs::Programs;
 use ikigai_git::Git;
-use ikigai_ports::forge::{Note, Patch, Standing};
+use ikigai_ports::forge::{Note, Patch, Place, Standing};
 use ikigai_ports::{PortError, PortResult};
 use ikigai_types::{Commit, PatchId, Timestamp};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::path::Path;
 
 /// Radicle's name of the type.
 const TYPE: &str = "xyz.radicle.patch";
 /// Longest note that is kept, in characters.
 const NOTE: usize = 4000;
+/// Longest path that is kept, in characters.
+const PATH: usize = 1000;
 /// Greatest object that is read, in bytes.
 const OBJECT: usize = 8 << 20;
 
@@ -70,6 +73,28 @@ struct Comment {
     body: String,
     #[serde(default)]
     edits: Vec<Edit>,
+    #[serde(default)]
+    resolved: bool,
+    #[serde(default)]
+    location: Option<Location>,
+}
+
+/// The lines a comment is about. Line numbers are counted from 1, and a range does not have its end.
+#[derive(Debug, Clone, Deserialize)]
+struct Location {
+    commit: String,
+    path: String,
+    #[serde(default)]
+    old: Option<Span>,
+    #[serde(default)]
+    new: Option<Span>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+enum Span {
+    Lines { range: Range<u64> },
+    Chars { line: u64 },
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -120,9 +145,11 @@ impl Cob {
         self.revisions().next().map_or("", |(_, r)| r.text())
     }
 
-    /// Whether somebody said `body` on it already.
-    pub fn says(&self, body: &str) -> bool {
-        self.comments().any(|(_, c)| c.body.trim() == body)
+    /// Whether `own` said `body` on its newest revision already: of another one the same may have to be said again.
+    pub fn says(&self, body: &str, own: &str) -> bool {
+        let newest = self.revisions().next_back().into_iter();
+        let mut said = newest.flat_map(|(_, r)| r.discussion.comments.values().flatten());
+        said.any(|c| c.author.strip_prefix("did:key:").unwrap_or(&c.author) == own && c.body.trim() == body)
     }
 
     /// Every comment on every revision, with its id.
@@ -142,12 +169,13 @@ impl Cob {
             let author = author.strip_prefix("did:key:").unwrap_or(author);
             let text: String = text.chars().take(NOTE).collect();
             let (standing, at) = (standing(author), Timestamp(at));
-            Note { id: id.clone(), author: author.to_owned(), standing, asks, text, at }
+            Note { id: id.clone(), author: author.to_owned(), standing, asks, text, place: None, at }
         };
         let said = |id: &String, c: &Comment| {
             let id = if c.edits.len() > 1 { format!("{id}.{}", c.edits.len()) } else { id.clone() };
             let at = c.edits.first().map_or(0, |e| e.timestamp);
-            let mut note = note(&id, &c.author, true, &c.body, at);
+            let mut note = note(&id, &c.author, !c.resolved, &c.body, at);
+            note.place = c.location.as_ref().and_then(Location::place);
             // Words that somebody else put under a name are that one's words.
             if let Some(edit) = c.edits.last().filter(|e| e.author != c.author) {
                 let by = edit.author.strip_prefix("did:key:").unwrap_or(&edit.author);
@@ -167,6 +195,14 @@ impl Cob {
         notes
     }
 
+    /// Where the lines stand that comments are about: `<commit>:<path>`, and which lines, by the place the note names.
+    pub fn quoted(&self) -> Vec<(Place, String, Range<u64>)> {
+        let reviews = self.revisions.values().flatten().flat_map(|r| r.reviews.values().flatten());
+        let lines = reviews.flat_map(|r| r.comments.comments.values().flatten());
+        let all = lines.chain(self.comments().map(|(_, c)| c)).filter_map(|c| c.location.as_ref());
+        all.filter_map(Location::quoted).collect()
+    }
+
     /// The patch as the port lists it, with the time of its newest revision.
     pub fn patch(&self, id: &str, own: &str, delegates: &[String]) -> Option<(u64, Patch)> {
         let (_, latest) = self.revisions().next_back()?;
@@ -178,10 +214,38 @@ impl Cob {
             state: self.state.status.clone(),
             head: heads.last()?.clone(),
             revisions: heads,
-            landed: false,
+            landed: None,
             notes: self.notes(own, delegates),
         };
         good.then_some((latest.timestamp, patch))
+    }
+}
+
+impl Location {
+    /// The lines it names on the new side, else those on the old one.
+    fn lines(&self) -> Option<(bool, Range<u64>)> {
+        let (is_new, span) = match (&self.new, &self.old) {
+            (Some(new), _) => (true, new),
+            (None, Some(old)) => (false, old),
+            (None, None) => return None,
+        };
+        Some(match span {
+            Span::Lines { range } => (is_new, range.clone()),
+            Span::Chars { line } => (is_new, *line..line.saturating_add(1)),
+        })
+    }
+
+    fn quoted(&self) -> Option<(Place, String, Range<u64>)> {
+        let (is_new, lines) = self.lines().filter(|_| is_id(&self.commit))?;
+        let from = format!("{}:{}", self.commit, self.path);
+        // What was there before is in no commit that the comment names.
+        is_new.then_some((self.place()?, from, lines))
+    }
+
+    fn place(&self) -> Option<Place> {
+        let (_, lines) = self.lines()?;
+        let path: String = self.path.chars().take(PATH).collect();
+        Some(Place { path, line: lines.start, quote: String::new() })
     }
 }
 

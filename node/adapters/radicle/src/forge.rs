@@ -146,7 +146,7 @@ impl Forge for RadicleForge {
         let body = body.replace('\0', "");
         let body = body.trim();
         let cob = cob::show(&self.programs, &known.id, patch.as_str()).await?;
-        if body.is_empty() || cob.says(body) {
+        if body.is_empty() || cob.says(body, &self.nid()) {
             return Ok(());
         }
         let revision = cob.revision().ok_or_else(|| PortError::Corrupt(format!("patch {patch}")))?;
@@ -177,7 +177,14 @@ impl Forge for RadicleForge {
         let known = project::get(self, project)?;
         let _held = self.copies.hold(project).await?;
         cob::show(&self.programs, &known.id, patch.as_str()).await?;
-        let ours = patch::ours(self, project, &known).await?;
+        let landed = patch::landed(self, project, &known, head).await?;
+        let ours = match (patch::ours(self, project, &known).await, landed) {
+            // What is merged there is merged, also while the checkout has gone on by itself.
+            (Err(PortError::Refused(_)), Some(theirs)) => {
+                return merge::merge(&self.copies, project, &theirs, head, text, signer).await;
+            }
+            (ours, _) => ours?,
+        };
         let merged = merge::merge(&self.copies, project, &ours, head, text, signer).await?;
         patch::advance(self, project, &known, &ours, &merged).await?;
         self.told(&known);

@@ -7,7 +7,8 @@ use crate::home::replace;
 use crate::project;
 use ikigai_git::Standing;
 use ikigai_git::names::ref_part;
-use ikigai_ports::forge::{ForgeProject, Mark, Opened, Patch, PatchText};
+use ikigai_ports::forge::Standing as ForgeStanding;
+use ikigai_ports::forge::{ForgeProject, Mark, Note, Opened, Patch, PatchText};
 use ikigai_ports::{PortError, PortResult};
 use ikigai_types::{Change, Commit, Fence, PatchId, ProjectId, TaskId};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,10 @@ use std::sync::PoisonError;
 
 /// Longest title, in characters.
 const TITLE: usize = 200;
+/// Notes of one patch that are given the lines they are about; how many lines, and how many characters of them.
+const QUOTES: (usize, usize, usize) = (50, 10, 600);
+/// Greatest file that is read for that, in bytes.
+const BLOB: usize = 1 << 20;
 /// What the storage says when somebody else wrote between reading and writing.
 const RACED: &str = "old reference value does not match";
 /// Where the copy keeps the default branch as Radicle has it.
@@ -244,7 +249,7 @@ pub(crate) async fn ours(
             forge.copies.set_ref(project, &name, &theirs, Some(&ours)).await?;
             Ok(theirs)
         }
-        Standing::Apart => Err(PortError::Conflict(format!(
+        Standing::Apart => Err(PortError::Refused(format!(
             "branch `{}` here and on Radicle have each gone on; in the checkout run: \
              git pull --rebase {} {}, then try again",
             known.branch,
@@ -252,6 +257,18 @@ pub(crate) async fn ours(
             known.branch
         ))),
     }
+}
+
+/// Where the default branch is on Radicle, if `head` is in it already.
+pub(crate) async fn landed(
+    forge: &RadicleForge,
+    project: &ProjectId,
+    known: &ForgeProject,
+    head: &Commit,
+) -> PortResult<Option<Commit>> {
+    let Some(theirs) = published(forge, project, known).await? else { return Ok(None) };
+    let there = forge.copies.is_ancestor(project, head, &theirs).await?;
+    Ok(Some(theirs).filter(|_| there))
 }
 
 /// The default branch as Radicle has it, brought into the copy.
@@ -291,7 +308,7 @@ pub(crate) async fn advance(
             return Err(PortError::unavailable("Radicle's storage", "its node wrote at the same moment"));
         }
         if answer.code != 0 && answer.stderr.contains("rejected") {
-            return Err(PortError::Conflict(format!(
+            return Err(PortError::Refused(format!(
                 "Radicle refused {new} as branch `{}`: {}",
                 known.branch, answer.stderr
             )));
@@ -321,14 +338,14 @@ pub(crate) async fn list(
         let (time, mut patch) = match seen {
             Some((of, time, patch)) if of == tips => (time, patch),
             _ => {
-                let read = cob::show(&forge.programs, &known.id, &id)
-                    .await
-                    .map(|cob| cob.patch(&id, &own, &delegates));
-                let Ok(Some((time, patch))) = read else {
+                let cob = cob::show(&forge.programs, &known.id, &id).await.ok();
+                let read = cob.as_ref().and_then(|cob| cob.patch(&id, &own, &delegates));
+                let (Some((time, mut patch)), Some(cob)) = (read, cob) else {
                     // Anyone may write nonsense in their own namespace; it must not hide the others.
                     tracing::warn!(%id, "a patch cannot be read");
                     continue;
                 };
+                quote(forge, known, &cob, &mut patch.notes).await;
                 let mut all = forge.seen.lock().unwrap_or_else(PoisonError::into_inner);
                 all.insert(key, (tips, time, patch.clone()));
                 (time, patch)
@@ -336,13 +353,31 @@ pub(crate) async fn list(
         };
         // A merge that was published but not noted is a merge all the same.
         if let Some(main) = main.as_ref().filter(|_| patch.state != "archived") {
-            patch.landed = forge.copies.is_ancestor(project, &patch.head, main).await.unwrap_or(false);
+            patch.landed = forge.copies.newest_in(project, &patch.revisions, main).await;
         }
-        if patch.landed {
+        if patch.landed.is_some() {
             patch.state = "merged".to_owned();
         }
         patches.push((time, patch));
     }
     patches.sort_by(|(a, p), (b, q)| b.cmp(a).then_with(|| p.id.cmp(&q.id)));
     Ok(patches.into_iter().map(|(_, patch)| patch).collect())
+}
+
+/// Gives the notes of people who may merge, then those of others, the lines they are about, as far as there is room.
+async fn quote(forge: &RadicleForge, known: &ForgeProject, cob: &Cob, notes: &mut [Note]) {
+    let storage = forge.home.storage(&known.id);
+    let places = cob.quoted();
+    let mut asked: Vec<_> = notes.iter_mut().filter(|n| n.asks && n.place.is_some()).collect();
+    asked.sort_by_key(|n| (n.standing != ForgeStanding::Delegate, std::cmp::Reverse(n.at)));
+    for place in asked.into_iter().take(QUOTES.0).filter_map(|n| n.place.as_mut()) {
+        let Some((_, from, lines)) = places.iter().find(|(p, _, _)| p == place) else { continue };
+        let blob = forge.copies.git().bare(&storage, "cat-file").args(["blob", from]).limit(BLOB);
+        let Ok(bytes) = blob.run().await else { continue };
+        let text = String::from_utf8_lossy(&bytes);
+        let first = usize::try_from(lines.start.saturating_sub(1)).unwrap_or(usize::MAX);
+        let count = usize::try_from(lines.end.saturating_sub(lines.start)).unwrap_or(0).clamp(1, QUOTES.1);
+        let quote: Vec<&str> = text.lines().skip(first).take(count).collect();
+        place.quote = quote.join("\n").chars().take(QUOTES.2).collect();
+    }
 }

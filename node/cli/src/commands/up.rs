@@ -28,7 +28,7 @@ const LOG: &str = "ikigai.log";
 /// Makes this machine a node
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  ikigai up\n  ikigai up --detach\n  ikigai up --listen 127.0.0.1:7500\n  ikigai up --listen 127.0.0.1:7420,192.168.1.5:7420"
+    after_help = "Example:\n  ikigai up\n  ikigai up --detach\n  ikigai up --config work.toml\n  ikigai up --listen 127.0.0.1:7500\n  ikigai up --listen 127.0.0.1:7420,192.168.1.5:7420"
 )]
 pub(crate) struct Up {
     /// Run in the background; returns when the node is ready
@@ -37,9 +37,12 @@ pub(crate) struct Up {
     /// Addresses for HTTP, with commas between them; what is not loopback is served over TLS
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// A configuration file read after the usual ones
+    /// A configuration file read after the usual ones; remembered for the next time
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Forget the file that an earlier --config named
+    #[arg(long, conflicts_with = "config")]
+    no_config: bool,
     /// How long a detached node may take to be ready
     #[arg(long, value_name = "TIME", default_value = "60s", requires = "detach")]
     timeout: Span,
@@ -49,8 +52,26 @@ pub(crate) struct Up {
 }
 
 impl Up {
-    pub(crate) async fn run(self, env: &Env) -> Outcome {
+    pub(crate) async fn run(mut self, env: &Env) -> Outcome {
+        self.remember(env)?;
         if self.detach { self.detached(env).await } else { self.foreground(env).await }
+    }
+
+    /// A node that was started with a file is started with it again.
+    fn remember(&mut self, env: &Env) -> Result<(), Problem> {
+        if self.config.is_some() || self.no_config {
+            return Ok(());
+        }
+        let Some(file) = crate::settings::remembered(env) else { return Ok(()) };
+        if !file.is_file() {
+            let text = format!("{}, which --config named before, is not there", file.display());
+            let hint = "name a file with --config, or forget it: ikigai up --no-config";
+            return Err(Problem::new(Code::NotFound, text, hint));
+        }
+        let shown = file.display();
+        env.out.say(&format!("reads {shown} as before; to forget it: ikigai up --no-config"));
+        self.config = Some(file);
+        Ok(())
     }
 
     /// The node itself. Prints [`READY`] and the socket's path on stdout once it answers there.
@@ -113,6 +134,7 @@ impl Up {
         let mut command = Command::new(std::env::current_exe().map_err(|e| failed("find this program", &e))?);
         command.arg("--home").arg(&state).args(["up", "--orphan"]);
         command.args(self.listen.iter().flat_map(|l| ["--listen", l]));
+        command.args(self.no_config.then_some("--no-config"));
         command.args(self.config.iter().flat_map(|c| ["--config".as_ref(), c.as_os_str()]));
         // A group of its own, so that Ctrl-C here does not reach it.
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file).process_group(0);

@@ -54,6 +54,13 @@ pub enum Effect {
         /// Why; empty when whoever wants it changed said so on the patch itself.
         text: String,
     },
+    /// Say it on its patch, which a person is to look at.
+    Tell {
+        /// The attempt.
+        fence: Fence,
+        /// What.
+        text: String,
+    },
     /// Archive its patch, and say there why it will not be merged; answer `Archived` or `ChoreFailed`.
     Archive {
         /// The task.

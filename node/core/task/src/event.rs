@@ -179,6 +179,23 @@ pub enum Event {
         /// What is missing for VERIFIED.
         gaps: Vec<String>,
     },
+    /// Its result was merged on the forge by somebody else: from here on no other attempt can be accepted.
+    Landed {
+        /// The attempt.
+        fence: Fence,
+    },
+    /// It was to change what a reviewer read, and left it as it was: that is no revision.
+    Unchanged {
+        /// The attempt.
+        fence: Fence,
+        /// The attempt whose result is in review again; none when another attempt follows.
+        stands: Option<Fence>,
+    },
+    /// Notes on its patch began as many turns as they may: further ones wait for a person.
+    NotesHeld {
+        /// How many.
+        turns: u32,
+    },
     /// A person takes it: from here on no other attempt can be accepted.
     AcceptDecided {
         /// The attempt.
@@ -289,6 +306,9 @@ impl Event {
             Self::PatchOpened { .. } => "patch-opened",
             Self::Archived => "patch-archived",
             Self::Verified { .. } => "verified",
+            Self::Landed { .. } => "landed",
+            Self::Unchanged { .. } => "unchanged",
+            Self::NotesHeld { .. } => "notes-held",
             Self::AcceptDecided { .. } => "accept-decided",
             Self::MergeRefused { .. } => "merge-refused",
             Self::Merged { .. } => "accepted",
@@ -321,6 +341,8 @@ impl Event {
             | Self::Ended { fence, .. }
             | Self::PatchOpened { fence, .. }
             | Self::Verified { fence, .. }
+            | Self::Landed { fence }
+            | Self::Unchanged { fence, .. }
             | Self::AcceptDecided { fence }
             | Self::MergeRefused { fence, .. }
             | Self::Merged { fence, .. }

@@ -197,6 +197,16 @@ pub enum Observation {
         /// What is missing for VERIFIED.
         gaps: Vec<String>,
     },
+    /// Somebody who may do so merged its result on the forge: this node was not asked.
+    Landed {
+        /// The attempt that made it, the present one or an earlier one.
+        fence: Fence,
+    },
+    /// The attempt was to change what a reviewer read, and left it as it was.
+    Unchanged {
+        /// The lease.
+        fence: Fence,
+    },
     /// The patch is merged.
     Merged {
         /// The lease.

@@ -6,6 +6,7 @@ mod chore;
 mod command;
 mod lease;
 mod place;
+mod review;
 mod room;
 
 use crate::attempt::Phase;
@@ -170,6 +171,8 @@ impl Turn<'_> {
             Observation::Verified { fence, verdict, node, checks, gaps } => {
                 self.verified(&fence, verdict, node, checks, gaps);
             }
+            Observation::Landed { fence } => self.landed(&fence),
+            Observation::Unchanged { fence } => self.unchanged(&fence),
             Observation::Merged { fence, commit } => self.merged(&fence, commit),
             Observation::MergeConflict { fence, text } => self.merge_conflict(&fence, text),
             Observation::Ticked { task } => self.box_ticked(&task),

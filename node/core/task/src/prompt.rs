@@ -39,7 +39,8 @@ fn begins_with(task: &Task, number: u32, text: &mut String) {
         writeln!(
             text,
             "\nYou go on from the result of attempt {}, commit {}: see `git log` and `git show`.\n\
-             A reviewer read it. Change what they ask for, and leave the rest of it as it is.",
+             A reviewer read it. Change what they ask for, and leave the rest of it as it is. If they ask for \
+             nothing, end without a commit.",
             from.attempt, from.commit
         )
     } else {

@@ -135,6 +135,8 @@ pub struct Policy {
     pub continuation: Duration,
     /// Machine faults a task may meet.
     pub machine_faults: u32,
+    /// Turns that notes on a task's patch may begin before a person has to decide.
+    pub note_turns: u32,
     /// How long a task that found no node waits before it looks again without being told.
     pub look_again: Duration,
 }
@@ -147,6 +149,7 @@ impl Default for Policy {
             backoff_max: Duration::from_secs(300),
             continuation: Duration::from_secs(1),
             machine_faults: 5,
+            note_turns: 20,
             look_again: Duration::from_secs(30),
         }
     }

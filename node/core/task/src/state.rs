@@ -58,17 +58,30 @@ pub enum WaitReason {
 pub struct Moves;
 
 impl Moves {
-    /// All of it.
+    /// All of it. To review leads every state in which an earlier result may be merged on the forge meanwhile.
     pub const TABLE: &'static [(&'static str, &'static [&'static str])] = &[
-        ("queued", &["placing", "preparing", "running", "waiting", "paused", "cancelled"]),
-        ("placing", &["preparing", "running", "waiting", "queued", "paused", "failed", "cancelled"]),
+        ("queued", &["placing", "preparing", "running", "review", "waiting", "paused", "cancelled"]),
+        (
+            "placing",
+            &["preparing", "running", "review", "waiting", "queued", "paused", "failed", "cancelled"],
+        ),
         (
             "preparing",
-            &["running", "verifying", "queued", "failed", "lost", "paused", "waiting", "cancelled"],
+            &["running", "verifying", "review", "queued", "failed", "lost", "paused", "waiting", "cancelled"],
         ),
         (
             "running",
-            &["preparing", "verifying", "queued", "failed", "lost", "paused", "waiting", "cancelled"],
+            &[
+                "preparing",
+                "verifying",
+                "review",
+                "queued",
+                "failed",
+                "lost",
+                "paused",
+                "waiting",
+                "cancelled",
+            ],
         ),
         ("verifying", &["review", "queued", "failed", "cancelled"]),
         ("review", &["accepted", "rejected", "queued", "failed", "cancelled"]),
@@ -76,11 +89,31 @@ impl Moves {
         ("rejected", &["queued", "cancelled"]),
         (
             "paused",
-            &["queued", "preparing", "running", "waiting", "verifying", "failed", "lost", "cancelled"],
+            &[
+                "queued",
+                "preparing",
+                "running",
+                "waiting",
+                "verifying",
+                "review",
+                "failed",
+                "lost",
+                "cancelled",
+            ],
         ),
         (
             "waiting",
-            &["queued", "preparing", "running", "verifying", "paused", "failed", "lost", "cancelled"],
+            &[
+                "queued",
+                "preparing",
+                "running",
+                "verifying",
+                "review",
+                "paused",
+                "failed",
+                "lost",
+                "cancelled",
+            ],
         ),
         ("failed", &["queued", "cancelled"]),
         ("lost", &["queued", "cancelled"]),

@@ -44,6 +44,10 @@ pub struct Task {
     pub rejected: Option<String>,
     /// What was said on the forge and answered by another attempt, by the ids it has there.
     pub heard: BTreeSet<String>,
+    /// Turns that were begun by notes on its patch since a person last decided something.
+    pub noted: u32,
+    /// Those were as many as they may be: further notes wait for a person.
+    pub notes_held: bool,
     /// Its patch is archived.
     pub archived: bool,
     /// Who owned it before a person moved it here.
@@ -74,6 +78,8 @@ impl Task {
             rows: Vec::new(),
             rejected: None,
             heard: BTreeSet::new(),
+            noted: 0,
+            notes_held: false,
             archived: false,
             adopted_from: None,
             submitted_at: at,
@@ -107,6 +113,18 @@ impl Task {
     /// What all attempts used.
     pub fn usage(&self) -> Usage {
         self.attempts.iter().fold(Usage::default(), |sum, a| sum.plus(a.usage))
+    }
+
+    /// The attempt whose result the last one was to change, while nothing newer is on the patch and nothing speaks
+    /// against it.
+    pub fn reviewed_before(&self) -> Option<&Attempt> {
+        let from = self.attempts.last()?.continues.as_ref().filter(|c| c.reviewed)?;
+        let newest = self.attempts.iter().map(|a| a.revision).max()?;
+        let good = |a: &&Attempt| {
+            let passed = a.verified.as_ref().is_some_and(|v| v.verdict != ikigai_types::Verdict::Not);
+            passed && a.reason.is_none() && a.patch.is_some() && a.revision == newest
+        };
+        self.attempts.iter().find(|a| a.number() == from.attempt).filter(good)
     }
 
     /// Whether a person may accept its result now.

@@ -127,6 +127,7 @@ fn alone(task: &Task, now: Timestamp, name: &dyn Fn(NodeId) -> String) -> Why {
             Why::new("verifying", format!("the checks of attempt {number} are run again"))
         }
         TaskState::Review if task.accepted.is_some() => Why::new("merging", "is being merged"),
+        TaskState::Review if task.notes_held => notes_held(task, number),
         TaskState::Review => Why::new("review", format!("attempt {number} waits for a person"))
             .hint(format!("run: ikigai patch show {short}, then ikigai patch accept {short}")),
         TaskState::Accepted => Why::new("done", "is merged"),
@@ -141,6 +142,15 @@ fn alone(task: &Task, now: Timestamp, name: &dyn Fn(NodeId) -> String) -> Why {
             Why::new("cancelled", "a person stopped it").hint(format!("run: ikigai task retry {short}"))
         }
     }
+}
+
+fn notes_held(task: &Task, number: u32) -> Why {
+    let (short, turns) = (task.spec.id.short(), task.noted);
+    let text = format!(
+        "attempt {number} waits for a person: notes on its patch began {turns} turns, and further ones are not told to the agent"
+    );
+    Why::new("notes", text)
+        .hint(format!("run: ikigai patch show {short}, then ikigai patch accept {short} or patch reject {short} --retry --reason …"))
 }
 
 fn failed(task: &Task, reason: Reason) -> Why {

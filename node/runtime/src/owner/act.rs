@@ -66,7 +66,7 @@ impl Driver {
     fn chore(&self, effect: Effect) {
         let id = match &effect {
             Effect::OpenPatch(fence) | Effect::Verify(fence) | Effect::Merge(fence) => &fence.attempt.task,
-            Effect::SendBack { fence, .. } => &fence.attempt.task,
+            Effect::SendBack { fence, .. } | Effect::Tell { fence, .. } => &fence.attempt.task,
             Effect::Tick(id) | Effect::Archive { task: id, .. } => id,
             _ => return,
         };

@@ -32,7 +32,8 @@ pub trait Forge: fmt::Debug + Send + Sync + 'static {
         text: &PatchText,
     ) -> PortResult<Opened>;
 
-    /// Adds a comment (a verdict, a review line).
+    /// Adds a comment (a verdict, a review line) to the newest revision; one that this node made there already is
+    /// not made again.
     async fn comment(&self, project: &ProjectId, patch: &PatchId, body: &str) -> PortResult<()>;
 
     /// Makes a patch a draft, takes it out of draft, or archives it. A merged one stays what it is.
@@ -40,7 +41,7 @@ pub trait Forge: fmt::Debug + Send + Sync + 'static {
 
     /// Merges `head` into the default branch by a three-way merge without touching any checkout, signs the
     /// merge commit, publishes it, and answers it. Already merged: the same answer.
-    /// [`crate::PortError::Conflict`] when the trees conflict, naming the files.
+    /// [`crate::PortError::Conflict`] when the trees conflict, naming the files, and for no other reason.
     async fn merge(
         &self,
         project: &ProjectId,
@@ -109,8 +110,8 @@ pub struct Patch {
     pub head: Commit,
     /// Heads of its revisions by whoever opened it, the oldest first.
     pub revisions: Vec<Commit>,
-    /// The default branch contains that head.
-    pub landed: bool,
+    /// The newest of its revisions that the default branch contains, whoever merged it.
+    pub landed: Option<Commit>,
     /// What was said of it, the oldest first; empty on a forge that cannot prove who said it.
     pub notes: Vec<Note>,
 }
@@ -124,12 +125,25 @@ pub struct Note {
     pub author: String,
     /// Who that is to the repository.
     pub standing: Standing,
-    /// It asks for a change: a comment or a refusal does, an approval does not.
+    /// It asks for a change: a comment or a refusal does, an approval and what was resolved do not.
     pub asks: bool,
     /// What it says.
     pub text: String,
+    /// The lines it is about, where it is about lines.
+    pub place: Option<Place>,
     /// When its author says they said it.
     pub at: Timestamp,
+}
+
+/// Lines of a file that somebody said something about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The file, as the patch has it.
+    pub path: String,
+    /// The first of the lines, from 1.
+    pub line: u64,
+    /// What stands there; empty when that cannot be read.
+    pub quote: String,
 }
 
 /// Who somebody is to a repository.

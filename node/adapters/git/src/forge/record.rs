@@ -114,7 +114,7 @@ impl Record {
             state: self.state,
             head: self.head,
             revisions,
-            landed: false,
+            landed: None,
             notes: Vec::new(),
         })
     }

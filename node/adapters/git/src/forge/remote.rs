@@ -95,7 +95,7 @@ pub(super) async fn forward(
             forge.copies.set_ref(project, &format!("refs/heads/{branch}"), theirs, Some(ours)).await
         }
         Standing::Ahead => push(forge, project, &[format!("{ours}:refs/heads/{branch}")]).await,
-        Standing::Apart => Err(PortError::Conflict(format!(
+        Standing::Apart => Err(PortError::Refused(format!(
             "branch `{branch}` here and at {0} have each gone on; in the checkout run: \
              git pull --rebase {0} {branch}, then try again",
             url(forge, project)
@@ -127,7 +127,13 @@ pub(super) async fn advance(
     if forge.copies.is_ancestor(project, new, old).await? {
         return Ok(());
     }
-    push(forge, project, &[format!("{new}:{name}")]).await?;
+    match push(forge, project, &[format!("{new}:{name}")]).await {
+        // Somebody else was first: that says nothing of the change.
+        Err(error @ PortError::Conflict(_)) => {
+            return Err(PortError::unavailable("the shared branch", error));
+        }
+        pushed => pushed?,
+    }
     forge.copies.set_ref(project, &name, new, Some(old)).await
 }
 

@@ -30,6 +30,43 @@ async fn a_repository_that_is_there_is_a_forge() {
 }
 
 #[tokio::test]
+async fn what_was_merged_elsewhere_is_merged_though_the_checkout_went_on() {
+    let (world, base) = World::new(&[("a", "0\n")]).await;
+    let place = Place::Folder(world.dir.path().join("forge"));
+    let forge = GitForge::at(world.spaces.copies().clone(), place);
+    let checkout = world.checkout();
+    let scene = scene(&world, &forge, &checkout);
+    forge.adopt(&world.project, &checkout).await.unwrap();
+    let (first, id) = patch(&scene, "T001", 1, &base, "b", "1\n").await;
+    let (second, _) = patch(&scene, "T001", 2, &base, "b", "2\n").await;
+    let (aside, other) = patch(&scene, "T002", 1, &base, "c", "3\n").await;
+    for _ in 0..2 {
+        forge.comment(&world.project, &id, "VERIFIED").await.unwrap();
+    }
+
+    let shared = world.dir.path().join("forge/shop.git");
+    let work = world.dir.path().join("work");
+    git(world.dir.path(), &["clone", "-q", &shared.display().to_string(), "work"]);
+    git(&work, &["fetch", "-q", "origin", "+refs/*:refs/seen/*"]);
+    git(&work, &["merge", "-q", "--no-ff", "-m", "by hand", &first.head.0]);
+    git(&work, &["push", "-q", "origin", "HEAD:refs/heads/main"]);
+    let merged = git(&work, &["rev-parse", "HEAD"]);
+    let listed = forge.list(&world.project).await.unwrap();
+    let listed = listed.iter().find(|p| p.id == id).unwrap();
+    assert_eq!((listed.landed.as_ref(), &listed.head), (Some(&first.head), &second.head));
+
+    git(&checkout, &["commit", "-q", "--allow-empty", "-m", "not published"]);
+    world.spaces.import(&world.project, &checkout, None).await.unwrap();
+    let text = ikigai_ports::forge::PatchText { title: "merge".into(), body: String::new() };
+    let found = forge.merge(&world.project, &id, &first.head, &text, &world.signer).await.unwrap();
+    assert_eq!(found.0, merged, "it is merged, whatever else there is");
+    let apart = forge.merge(&world.project, &other, &aside.head, &text, &world.signer).await.unwrap_err();
+    assert!(matches!(apart, PortError::Refused(_)), "that is no conflict of the change: {apart:?}");
+    let log = git(&shared, &["log", "--format=%s", &format!("refs/ikigai/meta/{id}")]);
+    assert_eq!(log, "marked as merged\nVERIFIED\nrevision 2\nopened as a draft");
+}
+
+#[tokio::test]
 async fn two_nodes_share_one_repository() {
     let (world, base) = World::new(&[("a", "0\n")]).await;
     let place = Place::Folder(world.dir.path().join("forge"));

@@ -141,3 +141,115 @@ async fn what_was_done_while_the_peer_was_away_arrives_when_it_is_back() {
     until("the patch on the node that was away", seen).await;
     tokio::join!(forge.stop(), theirs.stop());
 }
+
+/// `rad` and `git` as somebody else with the node's key has them.
+fn by_hand(node: &Node, dir: &std::path::Path, program: &str, args: &[&str]) -> String {
+    let path = format!("{}:/usr/bin:/bin", node.bin.display());
+    let mut command = std::process::Command::new(program);
+    command
+        .current_dir(dir)
+        .args(args)
+        .env("PATH", path)
+        .env("RAD_HOME", node.home())
+        .env("RAD_PASSPHRASE", "");
+    command.env("NO_COLOR", "1").env("GIT_CONFIG_GLOBAL", "/dev/null").stdin(std::process::Stdio::null());
+    for who in ["AUTHOR", "COMMITTER"] {
+        command.env(format!("GIT_{who}_NAME"), "Person").env(format!("GIT_{who}_EMAIL"), "p@e.invalid");
+    }
+    let out = command.output().unwrap();
+    assert!(out.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).trim().to_owned()
+}
+
+#[tokio::test]
+async fn what_was_merged_elsewhere_is_merged_though_the_checkout_went_on() {
+    let test = "what_was_merged_elsewhere_is_merged_though_the_checkout_went_on";
+    let Some(bin) = programs(test) else { return };
+    let node = Node::new(&bin, 7);
+    let forge = node.start().await;
+    let checkout = node.checkout();
+    let base = node.spaces.import(&project(), &checkout, None).await.unwrap();
+    let known = forge.adopt(&project(), &checkout).await.unwrap();
+    let scene = node.scene(&forge, &checkout);
+    let (first, id) = patch(&scene, "T001", 1, &base, "b", "1\n").await;
+    let (second, _) = patch(&scene, "T001", 2, &base, "b", "2\n").await;
+    let (aside, other) = patch(&scene, "T002", 1, &base, "c", "3\n").await;
+
+    let (url, dir) = (known.id.replace("rad:", "rad://"), node.dir.path());
+    by_hand(&node, dir, "git", &["clone", "-q", &url, "work"]);
+    let work = dir.join("work");
+    let copy = node.spaces.copies().path(&project()).display().to_string();
+    by_hand(&node, &work, "git", &["fetch", "-q", &copy, "+refs/ikigai/*:refs/seen/*"]);
+    by_hand(&node, &work, "git", &["merge", "-q", "--no-ff", "-m", "by hand", &first.head.0]);
+    let merged = by_hand(&node, &work, "git", &["rev-parse", "HEAD"]);
+    by_hand(&node, &work, "git", &["push", "-q", &format!("{url}/{}", forge.nid()), "HEAD:refs/heads/main"]);
+
+    // An older revision is what landed, and that is what is said.
+    let listed = forge.list(&project()).await.unwrap();
+    let listed = listed.iter().find(|p| p.id == id).unwrap();
+    assert_eq!((listed.landed.as_ref(), &listed.head), (Some(&first.head), &second.head));
+
+    // Meanwhile the person commits something that nobody else has.
+    git(&checkout, &["commit", "-q", "--allow-empty", "-m", "not published"]);
+    node.spaces.import(&project(), &checkout, None).await.unwrap();
+    let text = PatchText { title: "Merge T001".into(), body: String::new() };
+    let found = forge.merge(&project(), &id, &first.head, &text, &node.signer).await.unwrap();
+    assert_eq!(found.0, merged, "it is merged, whatever else there is");
+    let apart = forge.merge(&project(), &other, &aside.head, &text, &node.signer).await.unwrap_err();
+    let ikigai_ports::PortError::Refused(advice) = &apart else { panic!("no conflict: {apart:?}") };
+    assert!(advice.contains("git pull --rebase"), "{advice}");
+    forge.stop().await;
+}
+
+#[tokio::test]
+async fn a_verdict_is_said_of_each_revision_and_a_line_keeps_its_place() {
+    let test = "a_verdict_is_said_of_each_revision_and_a_line_keeps_its_place";
+    let Some(bin) = programs(test) else { return };
+    let node = Node::new(&bin, 8);
+    let forge = node.start().await;
+    let checkout = node.checkout();
+    let base = node.spaces.import(&project(), &checkout, None).await.unwrap();
+    let known = forge.adopt(&project(), &checkout).await.unwrap();
+    let scene = node.scene(&forge, &checkout);
+    let (_, id) = patch(&scene, "T001", 1, &base, "b", "one\ntwo\nthree\n").await;
+    for revision in 1..=2 {
+        if revision == 2 {
+            patch(&scene, "T001", 2, &base, "b", "one\nTWO\nthree\n").await;
+        }
+        for _ in 0..2 {
+            forge.comment(&project(), &id, "VERIFIED").await.unwrap();
+        }
+        let notes = forge.list(&project()).await.unwrap()[0].notes.clone();
+        assert_eq!(notes.iter().filter(|n| n.text == "VERIFIED").count(), revision);
+    }
+
+    let head = forge.list(&project()).await.unwrap()[0].head.clone();
+    let act = |action: serde_json::Value| {
+        let file = node.dir.path().join("action.json");
+        std::fs::write(&file, format!("{action}\n")).unwrap();
+        let kind = "xyz.radicle.patch";
+        let update = ["cob", "update", "--repo", &known.id, "--type", kind, "--object", id.as_str()];
+        let file = file.display().to_string();
+        by_hand(&node, node.dir.path(), "rad", &[&update[..], &["--message", "a review", &file]].concat())
+    };
+    let show = ["cob", "show", "--repo", &known.id, "--type", "xyz.radicle.patch", "--object", id.as_str()];
+    let shown: serde_json::Value =
+        serde_json::from_str(&by_hand(&node, node.dir.path(), "rad", &show)).unwrap();
+    let revision = shown["revisions"].as_object().unwrap().iter().find(|(_, r)| r["oid"] == *head.0);
+    let revision = revision.unwrap().0;
+    let review = act(serde_json::json!({ "type": "review", "revision": revision, "verdict": "reject" }));
+    let lines = serde_json::json!({ "type": "lines", "range": { "start": 2, "end": 3 } });
+    let location = serde_json::json!({ "commit": head.0, "path": "b", "old": null, "new": lines });
+    let comment = act(serde_json::json!(
+        { "type": "review.comment", "review": review, "body": "no shouting", "location": location }));
+    let said = || async {
+        let notes = forge.list(&project()).await.unwrap()[0].notes.clone();
+        notes.into_iter().find(|n| n.text == "no shouting").unwrap()
+    };
+    let note = said().await;
+    let place = note.place.clone().unwrap();
+    assert_eq!((place.path.as_str(), place.line, place.quote.as_str(), note.asks), ("b", 2, "TWO", true));
+    act(serde_json::json!({ "type": "review.comment.resolve", "review": review, "comment": comment }));
+    assert!(!said().await.asks, "what is resolved asks for nothing");
+    forge.stop().await;
+}

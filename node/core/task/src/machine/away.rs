@@ -55,7 +55,7 @@ impl Turn<'_> {
         self.close(fence, node, Reason::Lost, detail);
     }
 
-    fn close(&mut self, fence: &Fence, node: NodeId, reason: Reason, detail: String) {
+    pub(super) fn close(&mut self, fence: &Fence, node: NodeId, reason: Reason, detail: String) {
         self.emit(&fence.attempt.task, over(fence.clone(), reason, detail));
         self.act(Effect::Stop { fence: fence.clone(), node, grace: 0, reason });
     }

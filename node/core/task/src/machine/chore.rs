@@ -72,7 +72,7 @@ impl Turn<'_> {
     }
 
     /// A result counts if it is of the last attempt and the task is where such results are awaited.
-    fn is_result(&mut self, fence: &Fence, state: TaskState, what: &str) -> bool {
+    pub(super) fn is_result(&mut self, fence: &Fence, state: TaskState, what: &str) -> bool {
         let Some(task) = self.owner.tasks.get(&fence.attempt.task) else { return false };
         if task.is_last(fence) {
             return task.state == state;

@@ -6,7 +6,7 @@ use crate::event::Event;
 use crate::input::{Command, Refusal};
 use crate::retry::Reason;
 use crate::state::TaskState;
-use ikigai_types::{TaskId, Verdict};
+use ikigai_types::TaskId;
 
 impl Turn<'_> {
     pub(super) fn command(&mut self, id: &TaskId, command: Command) {
@@ -24,7 +24,7 @@ impl Turn<'_> {
         }
     }
 
-    fn illegal(&mut self, id: &TaskId, state: TaskState, wanted: &'static str) {
+    pub(super) fn illegal(&mut self, id: &TaskId, state: TaskState, wanted: &'static str) {
         self.refuse(Refusal::Illegal { task: id.clone(), state: state.to_string(), wanted });
     }
 
@@ -60,7 +60,7 @@ impl Turn<'_> {
         }
     }
 
-    fn retry(&mut self, id: &TaskId, state: TaskState) {
+    pub(super) fn retry(&mut self, id: &TaskId, state: TaskState) {
         match state {
             TaskState::Failed(_) | TaskState::Lost | TaskState::Rejected | TaskState::Cancelled => {
                 self.wait_no_longer(id, Reason::Superseded);
@@ -87,47 +87,6 @@ impl Turn<'_> {
         if let Some((fence, node)) = active {
             self.emit(id, Event::Evicting { fence: fence.clone(), grace, room_for: None });
             self.act(Effect::Stop { fence, node, grace, reason: Reason::Evicted });
-        }
-    }
-
-    fn accept(&mut self, id: &TaskId, state: TaskState, force: bool) {
-        let Some(task) = self.owner.tasks.get(id) else { return };
-        let verdict = task.attempts.last().and_then(|a| a.verified.as_ref()).map(|v| v.verdict);
-        let fence = task.attempts.last().map(|a| a.fence.clone());
-        match (state, fence) {
-            (TaskState::Accepted, _) => {}
-            (TaskState::Review, _) if task.accepted.is_some() => {}
-            (TaskState::Review, Some(_)) if verdict == Some(Verdict::Not) && !force => {
-                self.refuse(Refusal::NotVerified(id.clone()));
-            }
-            (TaskState::Review, Some(fence)) => {
-                self.emit(id, Event::AcceptDecided { fence });
-                self.do_chore(id);
-            }
-            _ => self.illegal(id, state, "accept"),
-        }
-    }
-
-    fn reject(&mut self, id: &TaskId, state: TaskState, text: String, retry: bool, notes: Vec<String>) {
-        let task = self.owner.tasks.get(id);
-        // What was said on the forge is read there again and again.
-        if !notes.is_empty() && task.is_some_and(|t| notes.iter().all(|n| t.heard.contains(n))) {
-            return;
-        }
-        let fence = task.and_then(|t| t.attempts.last()).map(|a| a.fence.clone());
-        let merging = task.is_some_and(|t| t.accepted.is_some());
-        match (state, fence) {
-            (TaskState::Review, Some(fence)) if !merging => {
-                let said = if notes.is_empty() { text.clone() } else { String::new() };
-                self.emit(id, Event::Rejected { text, notes });
-                if retry {
-                    self.act(Effect::SendBack { fence, text: said });
-                    self.retry(id, TaskState::Rejected);
-                } else {
-                    self.do_chore(id);
-                }
-            }
-            _ => self.illegal(id, state, "reject"),
         }
     }
 }

@@ -82,6 +82,9 @@ impl Task {
                 self.go(to);
             }
             Event::Retried => {
+                if self.state != TaskState::Rejected {
+                    (self.noted, self.notes_held) = (0, false);
+                }
                 self.blamed_from = self.attempts.len();
                 self.not_before = None;
                 self.archived = false;
@@ -243,6 +246,23 @@ impl Task {
                     self.go(TaskState::Review);
                 }
             }
+            Event::Landed { fence } => {
+                self.present_again(fence);
+                self.accepted = Some(fence.clone());
+                (self.expires, self.held_in) = (None, None);
+                self.go(TaskState::Review);
+            }
+            Event::Unchanged { fence, stands } => {
+                if let Some(a) = self.attempt_mut(fence) {
+                    a.reason = Some(Reason::NoChange);
+                    a.detail = "the agent changed nothing of what was reviewed".to_owned();
+                }
+                if let Some(stands) = stands {
+                    self.present_again(stands);
+                    self.go(TaskState::Review);
+                }
+            }
+            Event::NotesHeld { .. } => self.notes_held = true,
             Event::AcceptDecided { fence } => self.accepted = Some(fence.clone()),
             Event::MergeRefused { text, .. } => {
                 self.accepted = None;
@@ -260,11 +280,22 @@ impl Task {
             Event::Ticked => self.ticked = true,
             Event::Rejected { text, notes } => {
                 self.rejected = Some(text.clone());
+                self.noted = if notes.is_empty() { 0 } else { self.noted.saturating_add(1) };
+                self.notes_held &= !notes.is_empty();
                 self.heard.extend(notes.iter().cloned());
                 self.go(TaskState::Rejected);
             }
             _ => {}
         }
+    }
+
+    /// What the attempt of `fence` made is the task's result, whatever came after it.
+    fn present_again(&mut self, fence: &Fence) {
+        let Some(i) = self.attempts.iter().position(|a| &a.fence == fence) else { return };
+        let mut a = self.attempts.remove(i);
+        self.blamed_from -= usize::from(i < self.blamed_from);
+        (a.reason, a.detail) = (None, String::new());
+        self.attempts.push(a);
     }
 
     /// Nothing is waited for any more, nor is what did not work before.

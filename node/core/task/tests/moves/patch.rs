@@ -136,6 +136,130 @@ fn what_was_said_on_the_forge_is_answered_once() {
     w.replays();
 }
 
+/// The next attempt runs, and is at work on what the first one made.
+fn second_runs(w: &mut World) -> (Fence, Fence) {
+    let first = revision(w, 1, Verdict::Verified);
+    ask(w, reject("shorter", true, &["n1"]));
+    let second = w.place(2, 1);
+    w.start(&second);
+    w.acts.clear();
+    (first, second)
+}
+
+/// What becomes of the next attempt before the merge is seen.
+type Meanwhile<'a> = &'a dyn Fn(&mut World, &Fence);
+
+#[test]
+fn what_was_merged_on_the_forge_is_the_result_whatever_runs() {
+    let paused = |w: &mut World, _: &Fence| ask(w, Command::Pause);
+    let ended = |w: &mut World, second: &Fence| w.end(second, None);
+    let silent = |w: &mut World, _: &Fence| w.pass(31);
+    let rests: [Meanwhile; 4] = [&|_, _| {}, &paused, &ended, &silent];
+    for (n, rest) in rests.into_iter().enumerate() {
+        let mut w = World::new(Disconnect::default());
+        let (first, second) = second_runs(&mut w);
+        rest(&mut w, &second);
+        w.acts.clear();
+        w.see(Observation::Landed { fence: first.clone() });
+        assert_eq!(w.task().state, TaskState::Review, "{n}");
+        assert!(w.acts.contains(&Effect::Merge(first.clone())), "{n}: {:?}", w.acts);
+        assert_eq!(w.stopped.contains(&second), n != 2, "{n}: what runs is stopped");
+        w.replays();
+        w.acts.clear();
+        w.see(Observation::Landed { fence: first.clone() });
+        assert!(w.acts.is_empty(), "{n}: told again it is the same: {:?}", w.acts);
+        let commit = Commit("m".to_owned());
+        w.see(Observation::Merged { fence: first.clone(), commit: commit.clone() });
+        assert_eq!(w.task().state, TaskState::Accepted, "{n}");
+        let last = w.task().attempts.last().unwrap();
+        assert_eq!((&last.fence, &last.merged, last.reason), (&first, &Some(commit), None));
+        w.end(&second, None);
+        assert!(matches!(w.refused, Some(ikigai_task::Refusal::Stale { .. })), "{n}: {:?}", w.refused);
+        w.replays();
+    }
+}
+
+#[test]
+fn a_merge_on_the_forge_changes_nothing_that_is_decided() {
+    let mut w = World::new(Disconnect::default());
+    let first = revision(&mut w, 1, Verdict::Verified);
+    let no_such = Fence { epoch: ikigai_types::Epoch(77), ..first.clone() };
+    w.see(Observation::Landed { fence: no_such });
+    assert_eq!(w.task().accepted, None);
+    ask(&mut w, Command::Stop);
+    w.see(Observation::Landed { fence: first });
+    assert_eq!((w.task().state, &w.task().accepted), (TaskState::Cancelled, &None));
+}
+
+#[test]
+fn an_agent_that_changes_nothing_makes_no_revision_and_burns_nothing() {
+    let mut w = World::new(Disconnect::default());
+    let (first, second) = second_runs(&mut w);
+    w.end(&second, None);
+    w.acts.clear();
+    w.see(Observation::Unchanged { fence: second.clone() });
+    assert_eq!(w.task().state, TaskState::Review);
+    let told = |e: &Effect| matches!(e, Effect::Tell { fence, .. } if *fence == first);
+    assert!(w.acts.iter().any(told), "{:?}", w.acts);
+    let of: Vec<_> = w.task().attempts.iter().map(|a| (a.number(), a.revision, a.reason)).collect();
+    assert_eq!(of, [(2, 0, Some(Reason::NoChange)), (1, 1, None)]);
+    w.replays();
+    // It is what it was: it can be sent back again, and taken.
+    ask(&mut w, reject("even shorter", true, &["n2"]));
+    let third = w.place(1, 1);
+    assert_eq!((third.attempt.number, w.task().active().unwrap().continues.clone().unwrap().attempt), (3, 1));
+    w.start(&third);
+    w.end(&third, None);
+    w.see(Observation::Unchanged { fence: third });
+    w.accept();
+}
+
+#[test]
+fn nothing_done_over_a_revision_that_failed_its_checks_is_a_fault() {
+    let mut w = World::new(Disconnect::default());
+    let (_, second) = second_runs(&mut w);
+    w.end(&second, None);
+    let patch = PatchId::new("patch").unwrap();
+    w.see(Observation::PatchOpened { fence: second.clone(), patch, revision: 2 });
+    let (checks, gaps, node) = (Vec::new(), Vec::new(), me());
+    w.see(Observation::Verified { fence: second, verdict: Verdict::Not, node, checks, gaps });
+    let third = w.place(1, 1);
+    w.start(&third);
+    w.end(&third, None);
+    w.see(Observation::Unchanged { fence: third });
+    assert_eq!(w.task().state, TaskState::Queued, "the newest revision is one that does not pass");
+    assert_eq!(w.task().attempts.last().unwrap().reason, Some(Reason::NoChange));
+    w.replays();
+}
+
+#[test]
+fn notes_begin_so_many_turns_and_then_a_person_decides() {
+    let mut w = World::new(Disconnect::default());
+    let bound = ikigai_task::Policy::default().note_turns;
+    for n in 1..=bound {
+        revision(&mut w, n, Verdict::Verified);
+        ask(&mut w, reject("again", true, &[&n.to_string()]));
+        assert_ne!(w.task().state, TaskState::Review, "{n}");
+    }
+    revision(&mut w, bound + 1, Verdict::Verified);
+    for times in [1, 0] {
+        ask(&mut w, reject("again", true, &["one more"]));
+        assert_eq!((w.task().state, w.task().notes_held), (TaskState::Review, true));
+        let told = w.acts.iter().filter(|e| matches!(e, Effect::Tell { .. })).count();
+        assert_eq!(told, times, "it is said once");
+    }
+    let id = w.task().spec.id.clone();
+    let why = w.owner.why(&id, w.now, &|_| "n".to_owned()).unwrap();
+    assert!(why.cause == "notes" && why.text.contains("began 20 turns"), "{why:?}");
+    w.replays();
+    // What was not answered is told after the turn that a person begins.
+    ask(&mut w, reject("enough; only fix the typo", true, &[]));
+    revision(&mut w, bound + 2, Verdict::Verified);
+    ask(&mut w, reject("again", true, &["one more"]));
+    assert_eq!((w.task().noted, w.task().notes_held), (1, false));
+    w.replays();
+}
+
 #[test]
 fn a_log_from_before_patches_had_revisions_is_read() {
     let old =
