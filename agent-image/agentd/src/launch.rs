@@ -67,6 +67,8 @@ pub struct Plan {
     pub workdir: PathBuf,
     /// What goes to its standard input, which is then closed.
     pub stdin: Option<String>,
+    /// Session it was asked to go on with.
+    pub asked: Option<String>,
     /// Whether its lines may be events.
     pub events: EventFormat,
     /// Where in an event things are.
@@ -130,6 +132,7 @@ pub fn agent_plan(launch: &Launch, adapter: &Adapter, words: Words<'_>) -> Resul
         Some(resume) if !words.session.is_empty() => resume,
         _ => &adapter.command,
     };
+    let asked = (!words.session.is_empty() && adapter.resume.is_some()).then(|| words.session.to_owned());
     if template.first().is_none_or(String::is_empty) {
         return Err(LaunchError::EmptyCommand(adapter.name.clone()));
     }
@@ -140,6 +143,7 @@ pub fn agent_plan(launch: &Launch, adapter: &Adapter, words: Words<'_>) -> Resul
         env,
         workdir: launch.workdir.clone().into(),
         stdin: (adapter.prompt == PromptMode::Stdin).then(|| words.prompt.to_owned()),
+        asked,
         events: adapter.events,
         pointers: adapter.pointers.clone(),
     })
@@ -152,9 +156,21 @@ pub fn check_plan(launch: &Launch, command: &str) -> Plan {
         env: launch.env.clone(),
         workdir: launch.workdir.clone().into(),
         stdin: None,
+        asked: None,
         events: EventFormat::Lines,
         pointers: Pointers::default(),
     }
+}
+
+/// Has what the CLI writes into its folder of sessions, `own`, kept in `kept`, which outlives the container.
+pub fn link_sessions(own: &str, words: Words<'_>, kept: &str) -> Result<(), LaunchError> {
+    let path = PathBuf::from(words.replace(own));
+    let linked = std::fs::read_link(&path).is_ok_and(|to| to == Path::new(kept));
+    let link = || {
+        std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
+        std::os::unix::fs::symlink(kept, &path)
+    };
+    if linked { Ok(()) } else { link().map_err(|source| LaunchError::File { path: path.clone(), source }) }
 }
 
 /// Writes the files the adapter needs before its program starts.
@@ -237,6 +253,19 @@ mod tests {
         std::fs::write(folder.path().join(LAUNCH_FILE), "{").unwrap();
         let error = read(folder.path()).unwrap_err().to_string();
         assert!(error.contains("launch.json is not a launch file"), "{error}");
+    }
+
+    #[test]
+    fn sessions_are_kept_outside_and_linked_once() {
+        let (home, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let words = Words { home: home.path().to_str().unwrap(), ..WORDS };
+        let own = "{home}/.x/sessions";
+        for _ in 0..2 {
+            link_sessions(own, words, kept.path().to_str().unwrap()).unwrap();
+        }
+        std::fs::write(home.path().join(".x/sessions/one"), "turns").unwrap();
+        assert_eq!(std::fs::read_to_string(kept.path().join("one")).unwrap(), "turns");
+        assert!(link_sessions(own, words, "/elsewhere").is_err(), "what is there is not taken away");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::control::Obeying;
 use crate::editor::{self, Editor};
-use crate::frames::Frames;
+use crate::frames::{Frames, Room};
 use crate::gateway::Gateway;
 use crate::launch::{self, LaunchError, Plan, Words};
 use crate::program::{NotStarted, OWN_FAULT, Running};
@@ -10,13 +10,16 @@ use crate::reaper::Reaper;
 use crate::stop::{self, Stop};
 use crate::terminal::{self, Terminal};
 use crate::{control, forward};
-use ikigai_wire::agent::{Adapter, FrameBody, GATEWAY_PORT, GATEWAY_SOCKET, Launch, Program, RUN_FOLDER};
+use ikigai_wire::agent::{
+    Adapter, FrameBody, GATEWAY_PORT, GATEWAY_SOCKET, Launch, Program, RUN_FOLDER, Resumed, SESSION_FOLDER,
+};
 use rustix::process::{DumpableBehavior, getpid, set_child_subreaper, set_dumpable_behavior};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -144,20 +147,64 @@ impl Life {
     async fn program(&mut self, frames: &Frames) -> Result<i32, NotStarted> {
         let room = frames.room().await;
         match self.launch.program.clone() {
-            Program::Agent { adapter, prompt, model, session } => {
-                let session = session.as_deref().unwrap_or_default();
-                let (gateway, home) = (&*self.gateway_url, &*self.home);
-                let words = Words { prompt: &prompt, model: &model, session, gateway, home };
-                let plan = self.agent(&adapter, words).map_err(NotStarted::own_fault)?;
-                let running = Running::start(&plan, &self.reaper, frames)?;
-                room.say(vec![FrameBody::Started]);
-                Ok(running.finish(&mut self.stop, None).await)
+            Program::Agent { adapter, prompt, model, session, resume_prompt, sessions } => {
+                let (gateway, home) = (self.gateway_url.clone(), self.home.clone());
+                let words =
+                    Words { prompt: &prompt, model: &model, session: "", gateway: &gateway, home: &home };
+                if let Some(own) = &sessions {
+                    launch::link_sessions(own, words, SESSION_FOLDER).map_err(NotStarted::own_fault)?;
+                }
+                let session = session.filter(|s| !s.is_empty() && adapter.resume.is_some());
+                let mut room = Some(room);
+                if let Some(session) = &session {
+                    let again = Words { prompt: &resume_prompt, session, ..words };
+                    if let Some(code) = self.resume(&adapter, again, &mut room, frames).await? {
+                        return Ok(code);
+                    }
+                    frames.say(vec![FrameBody::Resumed { how: Resumed::Cold }]).await;
+                }
+                self.run(&adapter, words, &mut room, frames).await.map(|(code, _)| code)
             }
             Program::Checks { commands, timeout_secs } => {
                 room.say(vec![FrameBody::Started]);
                 Ok(self.checks(&commands, Duration::from_secs(timeout_secs), frames).await)
             }
         }
+    }
+
+    /// Goes on with a session. `None` when the CLI ended before its first event: it does not know the session, or
+    /// cannot use it, and begins anew.
+    async fn resume(
+        &mut self,
+        adapter: &Adapter,
+        words: Words<'_>,
+        room: &mut Option<Room<'_>>,
+        frames: &Frames,
+    ) -> Result<Option<i32>, NotStarted> {
+        let (code, began) = self.run(adapter, words, room, frames).await?;
+        if began || self.stop.now().is_some() {
+            return Ok(Some(code));
+        }
+        frames.note(format!("the agent's CLI did not take its session, and exited with {code}")).await;
+        Ok(None)
+    }
+
+    /// Runs the CLI to its end: its exit code, and whether it named a session.
+    async fn run(
+        &mut self,
+        adapter: &Adapter,
+        words: Words<'_>,
+        room: &mut Option<Room<'_>>,
+        frames: &Frames,
+    ) -> Result<(i32, bool), NotStarted> {
+        let plan = self.agent(adapter, words).map_err(NotStarted::own_fault)?;
+        let running = Running::start(&plan, &self.reaper, frames)?;
+        if let Some(room) = room.take() {
+            room.say(vec![FrameBody::Started]);
+        }
+        let began = running.began();
+        let code = running.finish(&mut self.stop, None).await;
+        Ok((code, began.load(Ordering::Relaxed)))
     }
 
     fn agent(&self, adapter: &Adapter, words: Words<'_>) -> Result<Plan, LaunchError> {

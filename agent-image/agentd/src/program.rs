@@ -6,12 +6,14 @@ use crate::launch::Plan;
 use crate::lines::{Line, Splitter};
 use crate::reaper::{Exit, Reaper, Role};
 use crate::stop::Stop;
-use ikigai_wire::agent::FrameBody;
+use ikigai_wire::agent::{FrameBody, Resumed};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
@@ -37,6 +39,7 @@ pub struct Running {
     over: watch::Sender<bool>,
     readers: Vec<JoinHandle<()>>,
     stdin: Option<JoinHandle<()>>,
+    began: Arc<AtomicBool>,
 }
 
 /// Why a program could not be started, and the exit code that says so.
@@ -66,6 +69,7 @@ impl Running {
             over,
             readers: vec![],
             stdin: None,
+            began: Arc::default(),
         };
         this.wire(&mut started.child, plan, frames, &is_over).map_err(|e| {
             signal_group(this.pid, Signal::KILL);
@@ -89,10 +93,16 @@ impl Running {
         if let Some(out) = child.stdout.take() {
             let pipe = pipe::Receiver::from_owned_fd(OwnedFd::from(out))?;
             let mut events = Reader::new(plan.events, &plan.pointers);
+            let (began, mut asked) = (self.began.clone(), plan.asked.clone());
             let frame = move |line: Line, bodies: &mut Vec<FrameBody>| {
                 let learnt = if line.whole { events.learn(&line.text) } else { None };
                 bodies.push(FrameBody::Out { t: line.text });
+                let Some(FrameBody::Session { id }) = &learnt else { return };
+                began.store(true, Ordering::Relaxed);
+                // Some CLIs begin another session where they do not know the one they are asked for.
+                let how = asked.take().map(|asked| if asked == *id { Resumed::Warm } else { Resumed::Cold });
                 bodies.extend(learnt);
+                bodies.extend(how.map(|how| FrameBody::Resumed { how }));
             };
             self.readers.push(tokio::spawn(read(pipe, frames.clone(), over.clone(), frame)));
         }
@@ -103,6 +113,11 @@ impl Running {
             self.readers.push(tokio::spawn(read(pipe, frames.clone(), over.clone(), frame)));
         }
         Ok(())
+    }
+
+    /// Becomes true when the program names its session: it has begun.
+    pub fn began(&self) -> Arc<AtomicBool> {
+        self.began.clone()
     }
 
     /// Waits for the end, or makes it: at `stop`'s signal, or with [`TOO_LONG`] after `limit`. When this

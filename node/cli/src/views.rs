@@ -129,7 +129,9 @@ fn used(task: &TaskView) -> String {
 fn limits(task: &TaskView) -> String {
     let l = &task.limits;
     let (cpu, memory) = (cores(l.cpu_millis), bytes(l.memory_bytes));
-    format!("{cpu} cores, {memory} memory, {} disk, {} pids, {}", bytes(l.disk_bytes), l.pids, span(l.time))
+    let turns = l.max_turns.map(|n| format!(", {n} model calls")).unwrap_or_default();
+    let (disk, time) = (bytes(l.disk_bytes), span(l.time));
+    format!("{cpu} cores, {memory} memory, {disk} disk, {} pids, {time}{turns}", l.pids)
 }
 
 fn section(out: &mut Vec<String>, title: &str, table: &Table) {
@@ -165,7 +167,8 @@ fn detail(attempt: &AttemptView) -> String {
     let salvage = attempt.salvage.as_ref().map(|s| format!("saved as {s}"));
     let from = attempt.continues.as_ref();
     let from = from.map(|c| format!("continues from {:.10} of attempt {}", c.commit, c.attempt));
-    [from, attempt.detail.clone(), salvage].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    let resumed = attempt.resumed.map(|how| format!("{how} start"));
+    [resumed, from, attempt.detail.clone(), salvage].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// One row per node: chosen, scored, or refused and why.

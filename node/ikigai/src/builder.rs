@@ -263,6 +263,7 @@ fn options(
         name,
         version: crate::VERSION.to_owned(),
         run_folder: home.run(),
+        sessions_folder: home.sessions(),
         capacity,
         allocatable,
         classes: ClassSlots::shared(&allocatable, &defaults.request, config.slots.clone())?,
@@ -336,6 +337,7 @@ fn defaults(config: &Config, providers: &[String]) -> Defaults {
             disk_bytes: disk,
             time: t.time_secs.map_or(base.time, Duration::from_secs),
             stall: t.stall_secs.map_or(base.stall, Duration::from_secs),
+            max_turns: t.max_turns,
             ..base
         },
         max_attempts: t.max_attempts.unwrap_or(3),

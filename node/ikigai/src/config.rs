@@ -265,6 +265,8 @@ pub struct TaskConfig {
     pub time_secs: Option<u64>,
     /// Seconds an agent may be silent.
     pub stall_secs: Option<u64>,
+    /// Model calls an attempt may make; as many as it wants when absent.
+    pub max_turns: Option<u64>,
     /// Attempts blamed on the agent.
     pub max_attempts: Option<u32>,
     /// Seconds an agent stays for its editor.

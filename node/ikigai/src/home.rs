@@ -34,6 +34,9 @@ impl Home {
     pub fn run(&self) -> PathBuf {
         self.0.join("run")
     }
+    pub fn sessions(&self) -> PathBuf {
+        self.0.join("sessions")
+    }
     pub fn git(&self) -> PathBuf {
         self.0.join("git")
     }
@@ -79,7 +82,7 @@ impl Home {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
         // Whoever made the folder before: what is in it is nobody else's to read.
         std::fs::set_permissions(&self.0, std::fs::Permissions::from_mode(0o700))?;
-        for folder in [self.store(), self.logs(), self.run(), self.git()] {
+        for folder in [self.store(), self.logs(), self.run(), self.git(), self.sessions()] {
             std::fs::DirBuilder::new().recursive(true).mode(0o711).create(folder)?;
         }
         let file =

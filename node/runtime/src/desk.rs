@@ -236,6 +236,7 @@ fn observation(fence: Fence, news: News, now: Timestamp) -> Observation {
         News::Started { workload, base, isolation_missing } => {
             Observation::Started { fence, workload, base, isolation_missing }
         }
+        News::Session { how } => Observation::Session { fence, how },
         News::Denied { what } => {
             // It comes from another machine, and is kept.
             Observation::Denied { fence, what: what.chars().take(DENIED).collect() }

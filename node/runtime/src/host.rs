@@ -2,6 +2,7 @@
 
 mod attempt;
 mod launch;
+mod sessions;
 mod stance;
 mod tidy;
 
@@ -138,7 +139,7 @@ impl Host {
 
     /// Admits an attempt and starts it, or says why not. The same lease twice is admitted once.
     pub(crate) fn offer(&self, lease: Lease, lease_ms: u64, workload: Workload) -> Result<(), String> {
-        let Workload { spec, prompt, base, from, .. } = workload;
+        let Workload { spec, prompt, base, from, follow, .. } = workload;
         let mut seats = self.seats();
         if seats.contains_key(&lease.fence) {
             return Ok(());
@@ -155,6 +156,8 @@ impl Host {
             prompt,
             base,
             from,
+            follow,
+            resume: None,
             workload: None,
             usage: ikigai_types::Usage::default(),
             ran_ms: 0,

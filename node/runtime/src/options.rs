@@ -17,6 +17,8 @@ pub struct Options {
     pub version: String,
     /// Folder for what containers see: launch files and gateway sockets.
     pub run_folder: PathBuf,
+    /// Folder for the sessions of agent CLIs, kept from one attempt to the next.
+    pub sessions_folder: PathBuf,
     /// All the machine has.
     pub capacity: Resources,
     /// What tasks may use of it.

@@ -3,6 +3,7 @@
 mod act;
 mod offer;
 mod place;
+mod recap;
 pub(crate) mod sight;
 
 use crate::chores::Chores;

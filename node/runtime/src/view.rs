@@ -2,7 +2,7 @@
 
 use ikigai_ports::PortError;
 use ikigai_task::{Attempt, Owner, Phase, Record, Task, TaskSpec, TaskState, WaitReason};
-use ikigai_types::{Fence, NodeId, PlacementRow, Timestamp};
+use ikigai_types::{Fence, NodeId, PlacementRow, Resumed, Timestamp};
 use ikigai_wire::api::{
     AttemptView, CheckView, Code, ContinuesView, Event, Evidence, PatchView, PlacementView, Problem,
     RevisionView, TaskView, WhyView,
@@ -103,6 +103,7 @@ fn attempt(task: &Task, a: &Attempt) -> AttemptView {
             .continues
             .as_ref()
             .map(|c| ContinuesView { attempt: c.attempt, commit: c.commit.to_string() }),
+        resumed: a.resumed,
         salvage: a.salvage.clone(),
     }
 }
@@ -193,6 +194,12 @@ fn sentence(record: &Record) -> String {
             format!("attempt {} goes to {whom}", lease.fence.attempt.number)
         }
         E::Started { workload, .. } => format!("the agent runs as {workload}"),
+        E::Session { how: Resumed::Warm, .. } => {
+            "the agent goes on with the session of the attempt before (warm)".to_owned()
+        }
+        E::Session { how: Resumed::Cold, .. } => {
+            "the agent begins anew and is told what was done before (cold)".to_owned()
+        }
         E::Denied { what, .. } => format!("the gate denied {what}"),
         E::Ended { reason: None, .. } => "the agent is done".to_owned(),
         E::Ended { reason: Some(reason), detail, .. } => format!("{}: {detail}", reason.name()),

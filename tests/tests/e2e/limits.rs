@@ -18,9 +18,23 @@ run = "echo kept > kept.txt"
 run = "sleep 60"
 "#;
 
-async fn node(image: String, folder: &Path) -> TestNode {
+/// T001 goes round in turns.
+const TURNS: &str = r#"
+[[task]]
+id = "T001"
+[[task.step]]
+run = "echo one > kept.txt"
+[[task.step]]
+run = "echo two >> kept.txt"
+[[task.step]]
+run = "echo three >> kept.txt"
+[[task.step]]
+run = "sleep 60"
+"#;
+
+async fn node(image: String, folder: &Path, model: &str) -> TestNode {
     let script = folder.join("model.toml");
-    std::fs::write(&script, SCRIPT).unwrap();
+    std::fs::write(&script, model).unwrap();
     TestNode::scripted(&Runs::Docker(image), "backend = \"git\"", "", &script).await
 }
 
@@ -39,7 +53,7 @@ async fn an_agent_that_is_silent_is_ended_and_its_log_is_kept() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let node = node(image, folder.path()).await;
+    let node = node(image, folder.path(), SCRIPT).await;
     let task = failed(&node, "T001", Limits { stall: Duration::from_secs(4), ..Limits::default() }).await;
     assert_eq!(task.reason.as_deref(), Some("stall"));
     assert!(task.why.text.contains("was silent for 4 s"), "{}", task.why.text);
@@ -47,6 +61,26 @@ async fn an_agent_that_is_silent_is_ended_and_its_log_is_kept() {
     assert!(attempt.salvage.is_some(), "what it had written is kept");
     let log = crate::line::lines(&node, &attempt.id).await;
     assert!(log.iter().any(|(_, text)| text.contains("echo kept")), "{log:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_makes_too_many_turns_is_ended_and_its_log_is_kept() {
+    let Some(image) = parts::docker_image("an_agent_that_makes_too_many_turns_is_ended_and_its_log_is_kept")
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let node = node(image, folder.path(), TURNS).await;
+    let options = TaskOptions { max_turns: Some(2), max_attempts: Some(1), ..TaskOptions::default() };
+    node.submit(&["T001"], options).await;
+    let id = node.task("T001").await.id;
+    node.until("failure", |e| e.task == id && e.what == "failed").await;
+    let task = node.task("T001").await;
+    assert_eq!((task.reason.as_deref(), task.why.cause.as_str()), (Some("turns"), "turns"));
+    assert!(task.why.text.contains("called its model 3 times, its limit is 2"), "{}", task.why.text);
+    assert!(task.attempts[0].salvage.is_some(), "what it had written is kept");
+    let log = crate::line::lines(&node, &task.attempts[0].id).await;
+    assert!(log.iter().any(|(_, text)| text.contains("echo two")), "{log:#?}");
 }
 
 /// What becomes of T001 with 192 MiB when its agent is the shell script `does`.

@@ -23,5 +23,6 @@ mod parts;
 mod people;
 mod project;
 mod reviews;
+mod sessions;
 mod terminal;
 mod why;

@@ -1,7 +1,7 @@
 //! A program's output becomes frames: all of it, in order, numbered.
 
 use crate::harness::{Agentd, Room, bodies, ended, out};
-use ikigai_wire::agent::FrameBody;
+use ikigai_wire::agent::{FrameBody, Resumed};
 use serde_json::json;
 use std::io::Read;
 use std::process::Stdio;
@@ -224,4 +224,57 @@ fn the_agent_cannot_reach_into_agentd() {
     let said: Vec<_> = frames.iter().filter(|f| matches!(f.body, FrameBody::Err { .. })).collect();
     assert!(said.len() == 2 && format!("{said:?}").matches("Permission denied").count() == 2, "{frames:?}");
     assert_eq!(agentd.wait().code(), Some(5));
+}
+
+/// An agent that is to go on with session `s-1`: what it runs then, and what when it begins anew.
+fn following(resume: &str, command: &str) -> Vec<FrameBody> {
+    let room = Room::new();
+    let adapter = json!({
+        "name": "x", "command": ["bash", "-c", command, "x", "{prompt}"],
+        "resume": ["bash", "-c", resume, "x", "{session}", "{prompt}"], "events": "json-lines",
+        "pointers": { "session": "/thread_id" },
+    });
+    room.launch(
+        json!({ "kind": "agent", "adapter": adapter, "prompt": "anew", "model": "m",
+            "session": "s-1", "resume_prompt": "go on" }),
+        0,
+    );
+    let (frames, code) = room.run();
+    assert_eq!(code, 0);
+    bodies(frames).into_iter().filter(|b| !matches!(b, FrameBody::Err { .. })).collect()
+}
+
+fn session(id: &str) -> [FrameBody; 2] {
+    [out(&format!(r#"{{"thread_id":"{id}"}}"#)), FrameBody::Session { id: id.into() }]
+}
+
+const NAMES: &str = r#"printf '{"thread_id":"%s"}\n' "$1"; echo "$2""#;
+
+#[test]
+fn an_agent_goes_on_with_its_session() {
+    let [line, named] = session("s-1");
+    let warm = FrameBody::Resumed { how: Resumed::Warm };
+    let expect = [FrameBody::Started, line, named, warm, out("go on"), ended(0)];
+    assert_eq!(following(NAMES, "exit 9"), expect);
+}
+
+#[test]
+fn a_session_that_the_program_refuses_is_begun_anew_in_the_same_run() {
+    let anew = r#"echo '{"thread_id":"s-2"}'; echo "$1""#;
+    let frames = following("echo 'no such thread' >&2; exit 1", anew);
+    let [line, named] = session("s-2");
+    let note = "the agent's CLI did not take its session, and exited with 1".to_owned();
+    let cold = FrameBody::Resumed { how: Resumed::Cold };
+    let expect = [FrameBody::Started, FrameBody::Note { t: note }, cold, line, named, out("anew"), ended(0)];
+    assert_eq!(frames, expect);
+}
+
+#[test]
+fn another_session_than_the_one_that_was_asked_for_is_a_cold_start() {
+    let [line, named] = session("s-3");
+    let cold = FrameBody::Resumed { how: Resumed::Cold };
+    assert_eq!(
+        following(r#"echo '{"thread_id":"s-3"}'"#, "exit 9"),
+        [FrameBody::Started, line, named, cold, ended(0)]
+    );
 }

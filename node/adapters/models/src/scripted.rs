@@ -72,7 +72,7 @@ impl ScriptedModel {
             return Reply::message(turn.step, nothing_for(&turn));
         };
         let Some(step) = entry.step.get(turn.step) else {
-            return Reply::message(turn.step, entry.say.clone());
+            return Reply::message(turn.step, entry.say.replace("{earlier}", &turn.earlier.to_string()));
         };
         let Some(shell) = request.shell() else {
             return Reply::message(

@@ -2,8 +2,8 @@
 
 use crate::retry::Reason;
 use ikigai_types::{
-    Change, CheckResult, Commit, Fence, NodeId, PatchId, PlacementRow, TaskId, Timestamp, Usage, Verdict,
-    WorkloadId, Writer,
+    Change, CheckResult, Commit, Fence, NodeId, PatchId, PlacementRow, Resumed, TaskId, Timestamp, Usage,
+    Verdict, WorkloadId, Writer,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -29,6 +29,8 @@ pub struct Attempt {
     pub writer: Option<Writer>,
     /// The earlier attempt it goes on from.
     pub continues: Option<Continues>,
+    /// How its agent began, when it follows another attempt and has begun.
+    pub resumed: Option<Resumed>,
     /// It was held once: whether it is to run is repeated whenever its lease is renewed.
     pub held: bool,
     /// What the executor calls it.
@@ -147,6 +149,7 @@ impl Attempt {
             room_for: None,
             writer: None,
             continues,
+            resumed: None,
             held: false,
             workload: None,
             base: None,

@@ -5,8 +5,8 @@ use crate::retry::Reason;
 use crate::spec::TaskSpec;
 use crate::state::{TaskState, WaitReason};
 use ikigai_types::{
-    Change, CheckResult, Commit, Epoch, Fence, Lease, NodeId, PatchId, PlacementRow, TaskId, Timestamp,
-    Usage, Verdict, WorkloadId, Writer,
+    Change, CheckResult, Commit, Epoch, Fence, Lease, NodeId, PatchId, PlacementRow, Resumed, TaskId,
+    Timestamp, Usage, Verdict, WorkloadId, Writer,
 };
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +74,13 @@ pub enum Event {
         base: Commit,
         /// What its sandbox does not hold.
         isolation_missing: Vec<String>,
+    },
+    /// Its agent has begun, and whether with the session of the attempt it follows.
+    Session {
+        /// The lease.
+        fence: Fence,
+        /// How.
+        how: Resumed,
     },
     /// Its agent tried something its gate does not allow.
     Denied {
@@ -294,6 +301,7 @@ impl Event {
             Self::Granted { .. } => "granted",
             Self::Declined { .. } => "declined",
             Self::Started { .. } => "started",
+            Self::Session { .. } => "session",
             Self::Denied { .. } => "denied",
             Self::TakenOver { .. } => "taken-over",
             Self::HandedBack { .. } => "handed-back",
@@ -332,6 +340,7 @@ impl Event {
             Self::Granted { lease, .. } => Some(&lease.fence),
             Self::Declined { fence, .. }
             | Self::Started { fence, .. }
+            | Self::Session { fence, .. }
             | Self::Denied { fence, .. }
             | Self::TakenOver { fence, .. }
             | Self::HandedBack { fence, .. }

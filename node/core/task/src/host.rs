@@ -47,6 +47,13 @@ impl Watch {
         self.held = held;
     }
 
+    /// Whether its model was called more often than it may be, with `calls` so far.
+    pub fn turned(&self, calls: u64) -> Option<Breach> {
+        let most = self.limits.max_turns.filter(|most| calls > *most)?;
+        let detail = format!("called its model {calls} times, its limit is {most}");
+        Some(Breach { reason: Reason::Turns, detail })
+    }
+
     /// The limit it has passed at `now`, `disk` being what its workspace holds.
     pub fn breach(&mut self, disk: u64, now: Timestamp) -> Option<Breach> {
         self.advance(now);
@@ -145,6 +152,18 @@ mod tests {
         assert_eq!(w.breach(5, Timestamp(9_999)), None);
         assert_eq!(w.breach(6, Timestamp(9_999)).map(|b| b.reason), Some(Reason::Disk));
         assert_eq!(w.breach(0, Timestamp(10_000)).map(|b| b.reason), Some(Reason::Stall));
+    }
+
+    #[test]
+    fn turns_are_bounded_only_when_a_limit_is_set() {
+        let watch = |max_turns| Watch::new(Limits { max_turns, ..limits() }, Duration::ZERO, Timestamp(0));
+        assert_eq!(watch(None).turned(u64::MAX), None);
+        assert_eq!(watch(Some(3)).turned(3), None, "the last one it may make");
+        let breach = watch(Some(3)).turned(4).unwrap();
+        assert_eq!(
+            (breach.reason, &*breach.detail),
+            (Reason::Turns, "called its model 4 times, its limit is 3")
+        );
     }
 
     #[test]

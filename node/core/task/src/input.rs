@@ -5,8 +5,8 @@ use crate::retry::Reason;
 use crate::spec::TaskSpec;
 use crate::state::WaitReason;
 use ikigai_types::{
-    AttemptId, Change, CheckResult, Commit, Epoch, Fence, NodeId, PatchId, PlacementRow, TaskId, Timestamp,
-    Usage, Verdict, WorkloadId, Writer,
+    AttemptId, Change, CheckResult, Commit, Epoch, Fence, NodeId, PatchId, PlacementRow, Resumed, TaskId,
+    Timestamp, Usage, Verdict, WorkloadId, Writer,
 };
 
 /// One cause.
@@ -129,6 +129,13 @@ pub enum Observation {
         base: Commit,
         /// What its sandbox does not hold.
         isolation_missing: Vec<String>,
+    },
+    /// The agent has begun, and whether with the session of the attempt it follows.
+    Session {
+        /// The lease.
+        fence: Fence,
+        /// How.
+        how: Resumed,
     },
     /// The agent tried something its gate does not allow.
     Denied {

@@ -16,7 +16,7 @@ use crate::input::{Input, Observation, Refusal};
 use crate::retry::{Blame, Policy, Reason};
 use crate::state::{TaskState, WaitReason};
 use crate::task::Task;
-use ikigai_types::{Epoch, Fence, NodeId, TaskId, Timestamp, Writer};
+use ikigai_types::{Epoch, Fence, NodeId, Resumed, TaskId, Timestamp, Writer};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -161,6 +161,7 @@ impl Turn<'_> {
                     self.emit(&task, Event::Denied { fence, what });
                 }
             }
+            Observation::Session { fence, how } => self.session(fence, how),
             Observation::Typing { fence, writer } => self.typing(&fence, writer),
             Observation::Quota { fence, until } => self.quota(fence, until),
             ended @ Observation::Ended { .. } => self.ended(ended),
@@ -210,6 +211,19 @@ impl Turn<'_> {
             Some((true, _)) => {}
             Some((false, current)) => self.stale(fence, current, what),
             None => self.refuse(Refusal::Unknown(fence.attempt.task.clone())),
+        }
+    }
+
+    /// How its agent began; a holder that was restarted says it again.
+    fn session(&mut self, fence: Fence, how: Resumed) {
+        if !self.current(&fence, "session") {
+            return;
+        }
+        self.renew(&fence);
+        let task = fence.attempt.task.clone();
+        let known = self.owner.tasks.get(&task).and_then(Task::active).and_then(|a| a.resumed);
+        if known != Some(how) {
+            self.emit(&task, Event::Session { fence, how });
         }
     }
 

@@ -21,6 +21,8 @@ pub enum Reason {
     Stall,
     /// It ran longer than it may.
     Time,
+    /// It called its model more often than it may.
+    Turns,
     /// It wrote more than it may.
     Disk,
     /// The kernel ended it for want of memory.
@@ -52,6 +54,7 @@ impl Reason {
             Self::Policy => "policy",
             Self::Stall => "stall",
             Self::Time => "time",
+            Self::Turns => "turns",
             Self::Disk => "disk",
             Self::OutOfMemory => "oom",
             Self::CheckFailed => "check-failed",
@@ -72,6 +75,7 @@ impl Reason {
             | Self::NoChange
             | Self::Stall
             | Self::Time
+            | Self::Turns
             | Self::Disk
             | Self::OutOfMemory
             | Self::CheckFailed
@@ -92,6 +96,7 @@ impl Reason {
             Self::Host
             | Self::Stall
             | Self::Time
+            | Self::Turns
             | Self::OutOfMemory
             | Self::Lost
             | Self::Evicted
@@ -105,6 +110,27 @@ impl Reason {
             | Self::CheckFailed
             | Self::Conflict
             | Self::Stopped => false,
+        }
+    }
+
+    /// Whether the next attempt's agent goes on with the session this one had. It does when the session was cut short
+    /// or its work was sent back: it knows what it did. It does not when the session itself may be at fault (it ended
+    /// with an error, filled the disk, went round in circles) or a person ended it.
+    pub const fn keeps_session(self) -> bool {
+        match self {
+            Self::Host
+            | Self::NoChange
+            | Self::Quota
+            | Self::Stall
+            | Self::Time
+            | Self::OutOfMemory
+            | Self::CheckFailed
+            | Self::Conflict
+            | Self::Lost
+            | Self::Evicted
+            | Self::Drained
+            | Self::Superseded => true,
+            Self::Agent | Self::Policy | Self::Turns | Self::Disk | Self::Stopped => false,
         }
     }
 }

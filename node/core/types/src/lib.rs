@@ -16,6 +16,7 @@ pub mod id;
 pub mod placement;
 pub mod price;
 pub mod resources;
+pub mod resumed;
 pub mod spread;
 pub mod tags;
 pub mod taint;
@@ -35,6 +36,7 @@ pub use id::{AttemptId, Epoch, InvalidId, NodeId, PatchId, ProjectId, TaskId, Wo
 pub use placement::{Filter, Liveness, PlacementRow};
 pub use price::{Price, Prices, Tokens};
 pub use resources::{Limits, Resources};
+pub use resumed::Resumed;
 pub use spread::{Apart, Domain, Spread};
 pub use tags::{Condition, Preference, Preferences, Selector, Tags};
 pub use taint::{Taint, TaintEffect, Toleration};

@@ -87,6 +87,9 @@ pub struct Limits {
     #[serde(rename = "stallMs", with = "millis")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub stall: Duration,
+    /// Model calls of one attempt; as many as it wants when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_turns: Option<u64>,
 }
 
 impl Default for Limits {
@@ -98,6 +101,7 @@ impl Default for Limits {
             disk_bytes: 4 << 30,
             time: Duration::from_secs(3600),
             stall: Duration::from_secs(300),
+            max_turns: None,
         }
     }
 }

@@ -161,7 +161,7 @@ impl Layers {
 }
 
 /// Keys that an environment variable may set.
-const KEYS: [&str; 27] = [
+const KEYS: [&str; 28] = [
     "access.policy",
     "node.name",
     "node.slots",
@@ -187,6 +187,7 @@ const KEYS: [&str; 27] = [
     "task.model",
     "task.max_attempts",
     "task.linger_secs",
+    "task.max_turns",
     "task.time_secs",
     "task.memory_bytes",
 ];

@@ -13,7 +13,7 @@ use ikigai_ports::store::Batch;
 use ikigai_ports::{PortError, PortResult};
 use ikigai_task::Reason;
 use ikigai_task::host::{Breach, End, Watch, judge};
-use ikigai_types::{Fence, Timestamp, WorkloadId};
+use ikigai_types::{Fence, Resumed, Timestamp, WorkloadId};
 use ikigai_wire::peer::{Ended, News};
 use ikigai_wire::record::{HostRecord, encode};
 use shipper::Shipper;
@@ -139,6 +139,9 @@ impl Run {
             return self.after_its_end(ended).await;
         }
         self.keep_note().await?;
+        if self.note.workload.is_none() {
+            self.take_session().await?;
+        }
         let workload = self.prepare().await?;
         self.shared.image_missing.store(false, std::sync::atomic::Ordering::Relaxed);
         self.note.workload = Some(workload.clone());
@@ -197,6 +200,14 @@ impl Run {
         }
     }
 
+    /// The session of the attempt before, where it is here and helps; noted before the agent is started.
+    async fn take_session(&mut self) -> PortResult<()> {
+        let (shared, note) = (self.shared.clone(), self.note.clone());
+        let taken = self.meanwhile(async move { shared.take_session(&note).await }).await;
+        self.note.resume = taken?;
+        self.keep_note().await
+    }
+
     async fn keep_note(&self) -> PortResult<()> {
         let batch = Batch::default().put(note_key(self.fence()), encode(&self.note));
         self.shared.parts.store.commit(batch).await
@@ -208,6 +219,9 @@ impl Run {
         let isolation_missing = self.shared.parts.executor.isolation().missing;
         let base = self.note.base.clone();
         self.teller.tell(News::Started { workload, base, isolation_missing });
+        if self.note.follow.is_some() && self.note.resume.is_none() {
+            self.teller.tell(News::Session { how: Resumed::Cold });
+        }
         if self.again {
             // Whoever typed before this node was restarted does not any more.
             self.teller.tell(News::Typing { writer: None });
@@ -222,6 +236,7 @@ impl Run {
         if let Some(workload) = &self.note.workload {
             log_failure("remove a workload", parts.executor.remove(workload).await);
         }
+        log_failure("keep a session", self.shared.settle_session(&self.note).await);
         if !self.save_rest().await {
             return;
         }

@@ -6,7 +6,7 @@ use ikigai_ports::executor::{Mount, Role, WorkloadSpec};
 use ikigai_ports::gate::GatePolicy;
 use ikigai_ports::{PortError, PortResult};
 use ikigai_types::{Fence, WorkloadId};
-use ikigai_wire::agent::{GATEWAY_PORT, LAUNCH_FILE, Launch, Program, RUN_FOLDER};
+use ikigai_wire::agent::{GATEWAY_PORT, LAUNCH_FILE, Launch, Program, RUN_FOLDER, SESSION_FOLDER};
 use ikigai_wire::record::HostRecord;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -52,9 +52,20 @@ impl Shared {
 
     fn program(&self, note: &HostRecord) -> PortResult<Program> {
         let adapter = self.options.adapters.get(&note.spec.adapter).cloned();
-        let adapter = adapter.ok_or_else(|| PortError::NotFound(format!("adapter {}", note.spec.adapter)))?;
-        let session = note.session.clone();
-        Ok(Program::Agent { adapter, prompt: note.prompt.clone(), model: note.spec.model.clone(), session })
+        let mut adapter =
+            adapter.ok_or_else(|| PortError::NotFound(format!("adapter {}", note.spec.adapter)))?;
+        let told = |more: Option<&String>| note.prompt.clone() + more.map_or("", String::as_str);
+        let follow = note.follow.as_ref();
+        // Not in the adapter: an image older than this node does not know the word there.
+        let sessions = adapter.sessions.take().filter(|_| self.session_files(note).is_some());
+        Ok(Program::Agent {
+            adapter,
+            sessions,
+            prompt: told(follow.map(|f| &f.cold)),
+            model: note.spec.model.clone(),
+            session: note.resume.clone(),
+            resume_prompt: told(follow.and_then(|f| f.warm.as_ref())),
+        })
     }
 
     fn workload(
@@ -67,6 +78,7 @@ impl Shared {
     ) -> WorkloadSpec {
         let mount = |source, target: &str, read_only| Mount { source, target: target.into(), read_only };
         let mut mounts = vec![mount(workspace, WORKSPACE, false), mount(run, RUN_FOLDER, true)];
+        mounts.extend(self.session_files(note).map(|files| mount(files, SESSION_FOLDER, false)));
         mounts.extend(self.options.agent.mounts.iter().cloned());
         WorkloadSpec {
             node: self.node,

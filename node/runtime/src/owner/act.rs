@@ -3,6 +3,7 @@
 use super::Driver;
 use super::offer::Proposed;
 use super::place::Placing;
+use super::recap;
 use super::sight::{candidates, occupied, request_among};
 use ikigai_placement::{Candidate, Placement, preempt};
 use ikigai_task::{Effect, Observation, WaitReason};
@@ -53,9 +54,14 @@ impl Driver {
         let prompt = ikigai_task::prompt::prompt(task, lease.fence.attempt.number);
         let base = task.active().and_then(|a| a.base.clone());
         let continues = task.active().and_then(|a| a.continues.clone());
-        let proposed = Proposed { lease, spec: task.spec.clone(), prompt, base, continues };
-        let offers = self.offers.clone();
-        self.beside(async move { offers.make(proposed).await });
+        let (offers, task) = (self.offers.clone(), task.clone());
+        let (parts, options) = (self.parts.clone(), self.options.clone());
+        self.beside(async move {
+            let number = lease.fence.attempt.number;
+            let said = recap::said(&parts, &options, &task, number).await;
+            let follow = ikigai_task::follow::follow(&task, number, &said);
+            offers.make(Proposed { lease, spec: task.spec, prompt, base, continues, follow }).await;
+        });
     }
 
     fn order(&self, node: NodeId, fence: Fence, order: Order) {

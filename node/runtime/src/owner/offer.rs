@@ -6,7 +6,7 @@ use crate::owner::OwnerHandle;
 use crate::owner::sight::request;
 use crate::peer::{LocalPeer, NETWORK, WORKLOAD};
 use ikigai_ports::{Peer as _, PortError, PortResult};
-use ikigai_task::{Continues, Observation, Reason, TaskSpec};
+use ikigai_task::{Continues, Follow, Observation, Reason, TaskSpec};
 use ikigai_types::{Commit, Fence, Lease, NodeId, Usage};
 use ikigai_wire::peer::{Admission, Envelope, Offer, Order, Workload};
 use std::path::Path;
@@ -35,6 +35,8 @@ pub(super) struct Proposed {
     pub(super) base: Option<Commit>,
     /// What an earlier attempt left that it goes on from.
     pub(super) continues: Option<Continues>,
+    /// What its agent is told of the attempt it follows.
+    pub(super) follow: Option<Follow>,
 }
 
 impl Offers {
@@ -65,7 +67,7 @@ impl Offers {
     }
 
     async fn offer(&self, proposed: Proposed) -> PortResult<Offer> {
-        let Proposed { lease, spec, prompt, base, continues } = proposed;
+        let Proposed { lease, spec, prompt, base, continues, follow } = proposed;
         let parts = &self.peer.parts;
         let from = continues.as_ref().map(|c| c.commit.clone());
         let base = match base.or(continues.map(|c| c.base)) {
@@ -75,7 +77,7 @@ impl Offers {
         let (fence, node) = (lease.fence.clone(), lease.node);
         let (image, network) = (self.peer.options.image.clone(), NETWORK.to_owned());
         let image = image.filter(|_| self.peer.options.needs_image);
-        let workload = Workload { fence, node, spec, prompt, base, from, image, network };
+        let workload = Workload { fence, node, spec, prompt, base, from, follow, image, network };
         let signer = parts.signer.clone();
         let workload = Envelope::seal(WORKLOAD, &workload, self.peer.node, |bytes| signer.sign(bytes))?;
         Ok(Offer { lease, lease_ms: lease_ms(self.peer.options.policy.lease), workload })

@@ -8,7 +8,7 @@ use ikigai_ports::node::Answer;
 use ikigai_speckit::{AppendOptions, AskKind, Graph, Task, TaskIdx};
 use ikigai_task::{TaskSpec, Wants};
 use ikigai_types::tags::InvalidTags;
-use ikigai_types::{Disconnect, Egress, Preferences, Selector, TaskId};
+use ikigai_types::{Disconnect, Egress, Limits, Preferences, Selector, TaskId};
 use ikigai_wire::api::{Code, EdgeView, Problem, SubmitRequest, TaskOptions};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -123,7 +123,7 @@ impl Handle {
             provider: pick(&options.provider, &project.config.provider, &d.provider),
             model: pick(&options.model, &project.config.model, &d.model),
             request: options.request.unwrap_or(d.request),
-            limits: options.limits.unwrap_or(d.limits),
+            limits: limits(options, d.limits),
             requires: options.requires.clone().unwrap_or_default(),
             tolerates: options.tolerates.clone(),
             wants: wants(options)?,
@@ -191,6 +191,12 @@ fn unread(file: &str, (line, error): &(u32, InvalidTags)) -> Problem {
 
 /// The highest priority, and below zero the lowest.
 const PRIORITY: i32 = 100;
+
+/// What its attempts are held to.
+fn limits(options: &TaskOptions, usual: Limits) -> Limits {
+    let limits = options.limits.unwrap_or(usual);
+    Limits { max_turns: options.max_turns.or(limits.max_turns), ..limits }
+}
 
 fn wants(options: &TaskOptions) -> Answer<Wants> {
     let priority = options.priority.unwrap_or(0);

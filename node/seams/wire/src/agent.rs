@@ -1,5 +1,7 @@
 //! Between a node and agentd: the launch file, the numbered frames, the adapter of an agent CLI.
 
+pub use ikigai_types::Resumed;
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -11,6 +13,8 @@ pub const LAUNCH_FILE: &str = "launch.json";
 pub const GATEWAY_SOCKET: &str = "gateway.sock";
 /// Loopback port in the container that leads through the gateway socket.
 pub const GATEWAY_PORT: u16 = 7419;
+/// Folder of the container that keeps an agent CLI's sessions beyond the container.
+pub const SESSION_FOLDER: &str = "/session";
 
 /// What agentd does, read once from `/run/ikigai/launch.json`. Never holds a credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +47,12 @@ pub enum Program {
         /// Session to go on with, if the adapter can resume.
         #[serde(default)]
         session: Option<String>,
+        /// What it is to do when it goes on with that session; `prompt` is what it is told when it begins anew.
+        #[serde(default)]
+        resume_prompt: String,
+        /// The adapter's `sessions`, where what the CLI writes there is kept in [`SESSION_FOLDER`].
+        #[serde(default)]
+        sessions: Option<String>,
     },
     /// Check commands, one after the other, each in `bash -c`; all run, also after one failed.
     Checks {
@@ -76,6 +86,9 @@ pub struct Adapter {
     /// Program and arguments that go on with `{session}`; absent when it cannot.
     #[serde(default)]
     pub resume: Option<Vec<String>>,
+    /// Folder in which it keeps its sessions (may begin with `{home}`); what is there is kept for `resume`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<String>,
     /// Environment it needs.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
@@ -153,6 +166,11 @@ pub enum FrameBody {
     Session {
         /// The session id.
         id: String,
+    },
+    /// The CLI of an attempt that was given a session to go on with has begun.
+    Resumed {
+        /// With that session, or anew.
+        how: Resumed,
     },
     /// A check ended.
     Checked {

@@ -9,10 +9,10 @@ pub use envelope::{Envelope, EnvelopeError, PAYLOAD_TYPE};
 pub use token::{Token, TokenError};
 
 use ikigai_enrolment::StatementId;
-use ikigai_task::{Reason, Record, TaskSpec};
+use ikigai_task::{Follow, Reason, Record, TaskSpec};
 use ikigai_types::{
-    Change, CheckResult, ClassSlots, Commit, Epoch, Fence, Lease, Limits, NodeId, ProjectId, Resources, Tags,
-    Taint, TaskId, Timestamp, Usage, WorkloadId, Writer,
+    Change, CheckResult, ClassSlots, Commit, Epoch, Fence, Lease, Limits, NodeId, ProjectId, Resources,
+    Resumed, Tags, Taint, TaskId, Timestamp, Usage, WorkloadId, Writer,
 };
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,9 @@ pub struct Workload {
     /// What it works from, when it goes on from what an earlier attempt left; `base` is an ancestor of it.
     #[serde(default)]
     pub from: Option<Commit>,
+    /// What the agent is told of the attempt it follows, if it follows one.
+    #[serde(default)]
+    pub follow: Option<Follow>,
     /// Agent image by digest; `None` for executors without images.
     #[serde(default)]
     pub image: Option<String>,
@@ -108,6 +111,11 @@ pub enum News {
         base: Commit,
         /// What its sandbox does not hold.
         isolation_missing: Vec<String>,
+    },
+    /// The agent of an attempt that follows another has begun.
+    Session {
+        /// Whether with the session of that attempt.
+        how: Resumed,
     },
     /// The agent tried something its gate does not allow.
     Denied {

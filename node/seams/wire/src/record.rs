@@ -1,7 +1,7 @@
 //! What a node stores: the owner's log and the notes of a holder, one JSON document each.
 
 use crate::peer::Ended;
-use ikigai_task::{Record, TaskSpec};
+use ikigai_task::{Follow, Record, TaskSpec};
 use ikigai_types::{Commit, Lease, Usage, WorkloadId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -80,6 +80,12 @@ pub struct HostRecord {
     /// Milliseconds it ran before the last restart.
     #[serde(default)]
     pub ran_ms: u64,
+    /// What it is told of the attempt it follows.
+    #[serde(default)]
+    pub follow: Option<Follow>,
+    /// Session of that attempt that its agent goes on with.
+    #[serde(default)]
+    pub resume: Option<String>,
     /// Session the agent CLI named.
     #[serde(default)]
     pub session: Option<String>,

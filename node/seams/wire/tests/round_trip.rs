@@ -20,14 +20,17 @@ fn resources() -> impl Strategy<Value = Resources> {
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
-    any::<[u64; 6]>().prop_map(|[memory_bytes, cpu_millis, pids, disk_bytes, time, stall]| Limits {
-        memory_bytes,
-        cpu_millis,
-        pids,
-        disk_bytes,
-        time: Duration::from_millis(time),
-        stall: Duration::from_millis(stall),
-    })
+    any::<([u64; 6], Option<u64>)>().prop_map(
+        |([memory_bytes, cpu_millis, pids, disk_bytes, time, stall], max_turns)| Limits {
+            memory_bytes,
+            cpu_millis,
+            pids,
+            disk_bytes,
+            time: Duration::from_millis(time),
+            stall: Duration::from_millis(stall),
+            max_turns,
+        },
+    )
 }
 
 fn usage() -> impl Strategy<Value = Usage> {

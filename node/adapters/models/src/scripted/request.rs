@@ -64,6 +64,8 @@ pub(super) struct Turn {
     pub(super) task: Option<String>,
     /// From the line `Attempt: 2`; 1 without it.
     pub(super) attempt: u32,
+    /// Prompts before this one, with their turns: a session that goes on has them.
+    pub(super) earlier: usize,
     /// Commands that were run since the prompt.
     pub(super) step: usize,
     /// Times the last command was asked for more output.
@@ -92,7 +94,9 @@ impl Request {
         let items = &self.input.0;
         let prompt = |item: &Item| item.is_user() && item.marker("Task:").is_some();
         let from = items.iter().rposition(prompt).unwrap_or(0);
-        let mut turn = Turn { attempt: 1, ..Turn::default() };
+        let numbered = |item: &&Item| prompt(item) && item.marker("Attempt:").is_some();
+        let earlier = items[..from].iter().filter(numbered).count();
+        let mut turn = Turn { attempt: 1, earlier, ..Turn::default() };
         if let Some(item) = items.get(from).filter(|item| prompt(item)) {
             turn.task = item.marker("Task:").map(str::to_owned);
             turn.attempt = item.marker("Attempt:").and_then(|n| n.parse().ok()).unwrap_or(1);
@@ -271,7 +275,7 @@ mod tests {
             user("Task: T003\nAttempt: 2"),
             output("call_s0", "Output:\n"),
         ]));
-        assert_eq!((read.attempt, read.step), (2, 1));
+        assert_eq!((read.attempt, read.step, read.earlier), (2, 1, 1));
     }
 
     #[test]

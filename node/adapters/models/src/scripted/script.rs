@@ -26,7 +26,7 @@ pub(super) struct Entry {
     id: String,
     #[serde(default)]
     attempt: Option<u32>,
-    /// The final message.
+    /// The final message; `{earlier}` is how many prompts the model sees before the present one.
     #[serde(default = "done")]
     pub(super) say: String,
     /// A failure to inject.

@@ -208,6 +208,11 @@ pub fn workload() -> Workload {
         prompt: "Do it.".to_owned(),
         base: Commit("a".repeat(40)),
         from: Some(Commit("f".repeat(40))),
+        follow: Some(ikigai_task::Follow {
+            attempt: 1,
+            warm: Some("go on".to_owned()),
+            cold: "anew".to_owned(),
+        }),
         image: None,
         network: "gateway".to_owned(),
     }

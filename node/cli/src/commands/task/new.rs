@@ -87,6 +87,9 @@ struct How {
     /// Attempts at most
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     max_attempts: Option<u32>,
+    /// Model calls of each attempt at most: one that makes more is ended
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_turns: Option<u64>,
     /// How long an agent stays for its editor after it is done (10m)
     #[arg(long, value_name = "TIME")]
     linger: Option<Span>,
@@ -234,6 +237,7 @@ impl How {
             priority: self.priority,
             spread: self.spread.clone(),
             max_attempts: self.max_attempts,
+            max_turns: self.max_turns,
             linger_secs: self.linger.map(|s| s.0.as_secs()),
             verify: Some(self.verify.clone()).filter(|v| !v.is_empty()),
             disconnect: self.disconnect(),

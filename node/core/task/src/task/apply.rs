@@ -21,6 +21,9 @@ impl Task {
                     a.denied.last.clone_from(what);
                 }
             }
+            Event::Session { fence, how } => {
+                self.attempt_mut(fence).into_iter().for_each(|a| a.resumed = Some(*how));
+            }
             Event::Waits { reason, text, rows, until } => {
                 self.go(TaskState::Waiting(*reason));
                 self.wait_text.clone_from(text);

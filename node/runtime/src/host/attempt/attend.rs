@@ -66,7 +66,9 @@ impl Run {
                     tick = clock.sleep(TICK);
                     ticks += 1;
                     if ticks % DISK_TICKS == 0 {
-                        disk = self.shared.parts.workspaces.usage(self.fence()).await.unwrap_or(disk);
+                        let workspace = self.shared.parts.workspaces.usage(self.fence()).await;
+                        let session = self.shared.session_bytes(&self.note).await;
+                        disk = workspace.map_or(disk, |used| used.saturating_add(session));
                     }
                     self.tick(id, ticks, disk).await;
                 }
@@ -85,7 +87,7 @@ impl Run {
 
     /// Takes a line and whatever came with it: they are made durable together.
     async fn take_lines(&mut self, first: String, logs: &mut Lines, told: &mut Told) -> PortResult<()> {
-        let mut batch = Vec::new();
+        let (mut batch, session) = (Vec::new(), self.note.session.clone());
         self.read(&first, told, &mut batch);
         while batch.len() < LINES && batch.iter().map(LogLine::weight).sum::<usize>() < WEIGHT {
             let Some(Some(Ok(_))) = logs.as_mut().peek().now_or_never() else { break };
@@ -94,6 +96,10 @@ impl Run {
             }
         }
         self.watch.heard(self.shared.parts.clock.now());
+        if let Some(named) = self.note.session.clone().filter(|s| session.as_ref() != Some(s)) {
+            let noted = self.shared.name_session(&self.note, &named).await;
+            super::log_failure("note a session", noted);
+        }
         if !batch.is_empty() {
             let last = self.shared.parts.logs.append(&self.fence().attempt, batch).await?;
             self.shipper.kept(last);
@@ -112,6 +118,7 @@ impl Run {
                 told.error.clone_from(error);
             }
             FrameBody::Session { id } => self.note.session = Some(id.clone()),
+            FrameBody::Resumed { how } => self.teller.tell(News::Session { how: *how }),
             _ => {}
         }
         batch.push(lines::log_line(&frame));
@@ -152,7 +159,7 @@ impl Run {
             GateEvent::Used { total } => {
                 self.note.usage = total;
                 super::log_failure("note what was used", self.keep_note().await);
-                return;
+                return self.end_turns();
             }
             GateEvent::Upstream { what } => return tracing::warn!(what, "the model provider"),
             GateEvent::Quota { retry_after } => {
@@ -184,6 +191,16 @@ impl Run {
             self.end_within(id, GRACE);
         }
         self.beat(ticks).await;
+    }
+
+    /// Ends an agent that called its model too often, as soon as it has: turns can be short.
+    fn end_turns(&mut self) {
+        let breach = self.watch.turned(self.note.usage.calls).filter(|_| !self.note.delivered);
+        if let (Some(breach), None, Some(id)) = (breach, &self.stopped, self.note.workload.clone()) {
+            tracing::warn!(detail = breach.detail, "ends the agent");
+            self.stopped = Some(breach);
+            self.end_within(&id, GRACE);
+        }
     }
 
     /// Renews the lease when it is time, also while the agent is being ended: the owner is to hear how.

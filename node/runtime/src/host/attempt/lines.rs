@@ -1,7 +1,7 @@
 //! agentd's frames as log lines, and what they tell besides.
 
 use ikigai_ports::logs::{LogLine, Stream};
-use ikigai_types::Timestamp;
+use ikigai_types::{Resumed, Timestamp};
 use ikigai_wire::agent::{Frame, FrameBody};
 
 /// A line of agentd's standard output: the frame it is, or `None` for what is not agentd's.
@@ -17,6 +17,13 @@ pub(super) fn log_line(frame: &Frame) -> LogLine {
         FrameBody::Note { t } => (Stream::System, t.clone()),
         FrameBody::Started => (Stream::System, "the agent was started".to_owned()),
         FrameBody::Session { id } => (Stream::System, format!("session {id}")),
+        FrameBody::Resumed { how: Resumed::Warm } => {
+            (Stream::System, "the agent goes on with the session of the attempt before (warm)".to_owned())
+        }
+        FrameBody::Resumed { how: Resumed::Cold } => (
+            Stream::System,
+            "the agent began anew, without the session of the attempt before (cold)".to_owned(),
+        ),
         FrameBody::Checked { command, code, ms } => {
             (Stream::System, format!("`{command}` exited with {code} after {ms} ms"))
         }

@@ -61,7 +61,7 @@ impl Teller {
         let told = call.await.expect("invariant: calls do not panic and are ended by nobody else");
         self.call = None;
         if told.reply.is_err() && lasts(&told.news) {
-            // The owner has to know what the attempt works from, and who types in the end.
+            // The owner has to know what the attempt works from, how it began, and who types in the end.
             self.waiting.push_front(told.news.clone());
         }
         told
@@ -109,7 +109,7 @@ impl Teller {
 
 /// Whether it is told until the owner has it.
 fn lasts(news: &News) -> bool {
-    matches!(news, News::Started { .. } | News::Typing { .. })
+    matches!(news, News::Started { .. } | News::Session { .. } | News::Typing { .. })
 }
 
 impl Shared {

@@ -87,6 +87,8 @@ pub struct TaskOptions {
     pub spread: Vec<Spread>,
     /// Attempts at most.
     pub max_attempts: Option<u32>,
+    /// Model calls of each attempt at most, in place of what `limits` says.
+    pub max_turns: Option<u64>,
     /// Seconds an agent stays for its editor after it is done.
     #[serde(rename = "lingerSeconds")]
     pub linger_secs: Option<u64>,

@@ -2,7 +2,7 @@
 
 use super::patch::PatchView;
 use ikigai_types::{
-    AttemptId, Epoch, Limits, NodeId, Resources, Tags, TaskId, Timestamp, Usage, WorkloadClass,
+    AttemptId, Epoch, Limits, NodeId, Resources, Resumed, Tags, TaskId, Timestamp, Usage, WorkloadClass,
 };
 use serde::{Deserialize, Serialize};
 
@@ -239,6 +239,9 @@ pub struct AttemptView {
     /// What it goes on from, when that is what was saved of an earlier attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continues: Option<ContinuesView>,
+    /// How its agent began, when it follows another attempt: `warm` goes on with that one's session, `cold` began anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<Resumed>,
     /// Ref that holds work that was not pushed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salvage: Option<String>,

@@ -2,8 +2,8 @@
 
 use super::State;
 use ikigai_types::{
-    AttemptId, ClassSlots, Epoch, Limits, MicroUsd, NodeId, PatchId, ProjectId, Resources, Tags, TaskId,
-    Timestamp, Usage, WorkloadClass, WorkloadId,
+    AttemptId, ClassSlots, Epoch, Limits, MicroUsd, NodeId, PatchId, ProjectId, Resources, Resumed, Tags,
+    TaskId, Timestamp, Usage, WorkloadClass, WorkloadId,
 };
 use ikigai_wire::api::{
     AttemptView, CheckView, EdgeView, Evidence, LogEntry, NodeView, PatchView, PlacementView, PlanView,
@@ -124,6 +124,7 @@ fn attempt(task: &TaskView, number: u32, phase: &str, at: Timestamp) -> AttemptV
         started_at: at,
         ended_at: None,
         continues: None,
+        resumed: (number > 1).then_some(Resumed::Warm),
         salvage: None,
     }
 }

@@ -984,6 +984,8 @@ export interface components {
             phase: string;
             /** @description Why this node: one line per node. */
             placement: components["schemas"]["PlacementView"][];
+            /** @description How its agent began, when it follows another attempt: `warm` goes on with that one's session, `cold` began anew. */
+            resumed?: components["schemas"]["Resumed"] | null;
             /** @description Ref that holds work that was not pushed. */
             salvage?: string | null;
             /** @description Granted. */
@@ -1234,6 +1236,11 @@ export interface components {
              * @default 4294967296
              */
             diskBytes: number;
+            /**
+             * Format: uint64
+             * @description Model calls of one attempt; as many as it wants when absent.
+             */
+            maxTurns?: number | null;
             /**
              * Format: uint64
              * @description Bytes of memory, swap included.
@@ -1610,6 +1617,8 @@ export interface components {
              */
             slots: number;
         };
+        /** @description How an attempt that follows another began. */
+        Resumed: "warm" | "cold";
         /** @description One state of a patch: what one attempt made. */
         RevisionView: {
             /**
@@ -2099,6 +2108,7 @@ export interface operations {
                      *       "limits": null,
                      *       "lingerSeconds": null,
                      *       "maxAttempts": null,
+                     *       "maxTurns": null,
                      *       "model": null,
                      *       "prefers": null,
                      *       "priority": null,
@@ -2172,6 +2182,11 @@ export interface operations {
                             diskBytes?: number;
                             /**
                              * Format: uint64
+                             * @description Model calls of one attempt; as many as it wants when absent.
+                             */
+                            maxTurns?: number | null;
+                            /**
+                             * Format: uint64
                              * @description Bytes of memory, swap included.
                              * @default 2147483648
                              */
@@ -2207,6 +2222,12 @@ export interface operations {
                          * @default null
                          */
                         maxAttempts?: number | null;
+                        /**
+                         * Format: uint64
+                         * @description Model calls of each attempt at most, in place of what `limits` says.
+                         * @default null
+                         */
+                        maxTurns?: number | null;
                         /**
                          * @description Model name.
                          * @default null
@@ -3337,6 +3358,7 @@ export interface operations {
                      *       "limits": null,
                      *       "lingerSeconds": null,
                      *       "maxAttempts": null,
+                     *       "maxTurns": null,
                      *       "model": null,
                      *       "prefers": null,
                      *       "priority": null,
@@ -3410,6 +3432,11 @@ export interface operations {
                             diskBytes?: number;
                             /**
                              * Format: uint64
+                             * @description Model calls of one attempt; as many as it wants when absent.
+                             */
+                            maxTurns?: number | null;
+                            /**
+                             * Format: uint64
                              * @description Bytes of memory, swap included.
                              * @default 2147483648
                              */
@@ -3445,6 +3472,12 @@ export interface operations {
                          * @default null
                          */
                         maxAttempts?: number | null;
+                        /**
+                         * Format: uint64
+                         * @description Model calls of each attempt at most, in place of what `limits` says.
+                         * @default null
+                         */
+                        maxTurns?: number | null;
                         /**
                          * @description Model name.
                          * @default null
