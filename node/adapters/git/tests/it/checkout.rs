@@ -9,6 +9,7 @@ use ikigai_types::Commit;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::sync::Arc;
 
 const TASKS: &str = "specs/001-shop/tasks.md";
 const OPEN: &str = "- [ ] T001 a\n- [ ] T002 b\n";
@@ -231,4 +232,61 @@ async fn trees_merge_without_a_checkout_and_conflicts_name_files() {
     assert_eq!(merge(merged.clone(), one).await.unwrap(), merged, "merged already");
     let conflict = merge(merged, two).await.unwrap_err();
     assert!(matches!(&conflict, PortError::Conflict(text) if text.contains("\"src/a\"")), "{conflict:?}");
+}
+
+/// One completed task: its box is ticked in the file as it is now, again when somebody else was first. Answers how
+/// often somebody was.
+async fn complete(own: &GitCheckout, checkout: &Path, id: &str) -> u32 {
+    let path = Path::new(TASKS);
+    for lost in 0.. {
+        let read = own.read(checkout, path).await.unwrap();
+        let text = String::from_utf8(read.bytes).unwrap();
+        let ticked = ikigai_speckit::tick(&text, id, &(), |_| ()).unwrap();
+        match own.write_if(checkout, path, &read.hash, ticked.into_bytes()).await {
+            Ok(()) => return lost,
+            Err(PortError::Conflict(_)) => {}
+            Err(error) => panic!("{id}: {error:?}"),
+        }
+    }
+    unreachable!("the loop ends when the box is ticked")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_tasks_that_end_at_once_tick_twenty_boxes_and_change_nothing_else() {
+    let line = |box_: &str, n: u32| format!("- [{box_}] T{n:03} [P] task {n}, that is *odd*\u{a0}\r\n");
+    let page = |box_: &str| {
+        let tasks: String = (1..=20).map(|n| line(box_, n)).collect();
+        format!("# Tasks\n\nWords of a person.  \n\n{tasks}- [ ] T021 stays open\n- [x] T022 was done before")
+    };
+    let open = page(" ");
+    let (world, base) = World::new(&[(TASKS, &*open), ("src/a", "1\n")]).await;
+    let own = Arc::new(GitCheckout::new(world.dir.path().join("node")).unwrap());
+    let (checkout, signer) = (world.checkout(), Arc::new(TestSigner::new(7)));
+    // First nobody waits for anybody; then each takes its turn and commits, as the tasks of one node do.
+    let turn = Arc::new(tokio::sync::Mutex::new(()));
+    for commits in [false, true] {
+        let mut all = tokio::task::JoinSet::new();
+        for n in 1..=20 {
+            let (own, checkout, signer, turn) = (own.clone(), checkout.clone(), signer.clone(), turn.clone());
+            all.spawn(async move {
+                let id = format!("T{n:03}");
+                let _turn = if commits { Some(turn.lock().await) } else { None };
+                let lost = complete(&own, &checkout, &id).await;
+                if commits {
+                    let path = Path::new(TASKS);
+                    own.commit_file(&checkout, path, &format!("tick {id}"), &*signer).await.unwrap();
+                }
+                lost
+            });
+        }
+        let lost: u32 = all.join_all().await.into_iter().sum();
+        assert_eq!((commits, lost > 0), (commits, !commits), "{lost} writes met another one");
+        assert_eq!(std::fs::read_to_string(checkout.join(TASKS)).unwrap(), page("X"));
+        if !commits {
+            git(&checkout, &["checkout", "-q", "--", TASKS]);
+        }
+    }
+    assert_eq!(git(&checkout, &["status", "--porcelain"]), "", "all of it is committed");
+    let changed = git(&checkout, &["log", "--numstat", "--format=", &format!("{}..HEAD", base.0)]);
+    assert_eq!(changed, vec![format!("1\t1\t{TASKS}"); 20].join("\n"), "one box in each commit");
 }
