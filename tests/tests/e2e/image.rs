@@ -32,27 +32,46 @@ struct Container {
 }
 
 impl Container {
-    fn start(image: &str, folder: &Path) -> Self {
-        let name = format!("ikigai-e2e-{}", std::process::id());
+    /// A node by itself, as `docker run` starts it, with more of what docker is told.
+    fn alone(image: &str, name: &str, more: &[&str]) -> Self {
+        let name = format!("ikigai-e2e-{name}-{}", std::process::id());
         let node = Self { name: name.clone(), id: None };
-        let mount = |host: &str, inside: &str| format!("{}:{inside}", folder.join(host).display());
-        let (volume, work) = (format!("{name}:/var/lib/ikigai"), mount("project", "/project"));
-        let config = mount("ikigai.toml", "/etc/ikigai/ikigai.toml:ro");
-        let script = mount("model.toml", "/etc/ikigai/model.toml:ro");
-        let socket = "/var/run/docker.sock:/var/run/docker.sock";
-        let mut args = vec!["run", "-d", "--name", &name, "-w", "/project"];
-        for volume in [socket, &volume, &work, &config, &script] {
-            args.extend(["-v", volume]);
-        }
-        args.push(image);
-        let (ok, text) = docker(&args);
+        let (socket, volume) =
+            ("/var/run/docker.sock:/var/run/docker.sock", format!("{name}:/var/lib/ikigai"));
+        let run = ["run", "-d", "--name", &name, "-v", socket, "-v", &volume];
+        let (ok, text) = docker(&[&run, more, &[image]].concat());
         assert!(ok, "{text}");
         node
     }
 
+    /// A node with a project, a configuration and a model's script in `folder`.
+    fn start(image: &str, folder: &Path) -> Self {
+        let mount = |host: &str, inside: &str| format!("{}:{inside}", folder.join(host).display());
+        let project = mount("project", "/project");
+        let config = mount("ikigai.toml", "/etc/ikigai/ikigai.toml:ro");
+        let script = mount("model.toml", "/etc/ikigai/model.toml:ro");
+        Self::alone(image, "task", &["-w", "/project", "-v", &project, "-v", &config, "-v", &script])
+    }
+
     /// `docker exec … ikigai …`
     fn ikigai(&self, args: &[&str]) -> (bool, String) {
-        docker(&[&["exec", "-w", "/project", &self.name, "ikigai"], args].concat())
+        docker(&[&["exec", &self.name, "ikigai"], args].concat())
+    }
+
+    /// Waits until it answers; its id.
+    fn ready(&self) -> String {
+        self.until("answer of the node", 90, || {
+            let nodes = self.items(&["node", "ls"])?;
+            let id = nodes.first().and_then(|n| n["id"].as_str());
+            id.map(str::to_owned).ok_or_else(|| format!("{nodes:?}"))
+        })
+    }
+
+    /// What a list has.
+    fn items(&self, args: &[&str]) -> Result<Vec<serde_json::Value>, String> {
+        let (ok, text) = self.ikigai(&[args, &["--json"]].concat());
+        let json: serde_json::Value = serde_json::from_str(&text).map_err(|e| format!("{e}: {text}"))?;
+        json["items"].as_array().filter(|_| ok).cloned().ok_or(text)
     }
 
     fn log(&self) -> String {
@@ -92,15 +111,11 @@ impl Drop for Container {
     }
 }
 
-/// The field of the only task, as `task ls` shows it.
+/// The state of the only task.
 fn state(node: &Container) -> Result<String, String> {
-    let (ok, text) = node.ikigai(&["task", "ls", "--json"]);
-    let json: serde_json::Value = serde_json::from_str(&text).map_err(|e| format!("{e}: {text}"))?;
-    let task = &json["items"][0];
-    match task["state"].as_str() {
-        Some(state) if ok => Ok(state.to_owned()),
-        _ => Err(text),
-    }
+    let tasks = node.items(&["task", "ls"])?;
+    let state = tasks.first().and_then(|t| t["state"].as_str());
+    state.map(str::to_owned).ok_or_else(|| format!("{tasks:?}"))
 }
 
 #[test]
@@ -117,14 +132,7 @@ fn a_node_in_a_container_does_a_task() {
     )
     .unwrap();
     let mut node = Container::start(&image, folder.path());
-    let id = node.until("answer of the node", 90, || match node.ikigai(&["node", "ls", "--json"]) {
-        (true, text) => {
-            let json: serde_json::Value = serde_json::from_str(&text).map_err(|e| format!("{e}: {text}"))?;
-            json["items"][0]["id"].as_str().map(str::to_owned).ok_or(text)
-        }
-        (false, text) => Err(text),
-    });
-    node.id = Some(id);
+    node.id = Some(node.ready());
 
     let (ok, text) = node.ikigai(&["task", "new", "T001"]);
     assert!(ok, "{text}");
@@ -137,4 +145,30 @@ fn a_node_in_a_container_does_a_task() {
     assert!(ok, "{text}");
     assert!(project::tasks(&folder.path().join("project")).contains("- [X] T001 "));
     assert!(node.agents().is_empty(), "agents are left: {:?}", node.agents());
+}
+
+#[test]
+fn nodes_in_three_containers_form_a_mesh() {
+    let Some(image) = node_image("nodes_in_three_containers_form_a_mesh") else { return };
+    let nodes = ["a", "b", "c"].map(|name| {
+        let mut node = Container::alone(&image, name, &["--hostname", name]);
+        node.id = Some(node.ready());
+        node
+    });
+    let [first, others @ ..] = &nodes;
+    for other in others {
+        let (ok, token) = first.ikigai(&["invite", "-o", "name"]);
+        assert!(ok, "{token}");
+        let (ok, text) = other.ikigai(&["join", token.lines().last().unwrap()]);
+        assert!(ok, "{text}");
+    }
+    for node in &nodes {
+        node.until("mesh of three", 60, || {
+            let seen = node.items(&["node", "ls"])?;
+            let alive = seen.iter().filter(|n| n["liveness"] == "alive");
+            let mut names: Vec<_> = alive.filter_map(|n| n["name"].as_str()).collect();
+            names.sort_unstable();
+            if names == ["a", "b", "c"] { Ok(()) } else { Err(format!("{seen:?}")) }
+        });
+    }
 }
