@@ -148,22 +148,6 @@ impl Copies {
         Ok((answer.code == 0 && is_object_id(&text)).then_some(Commit(text)))
     }
 
-    /// Which of `commits` are in the copy, asked in one call.
-    ///
-    /// # Errors
-    /// When one of them is no commit's name, or git fails.
-    pub async fn present(&self, project: &ProjectId, commits: &[Commit]) -> PortResult<Vec<Commit>> {
-        let mut names = String::new();
-        for commit in commits {
-            names.push_str(checked(commit)?);
-            names.push('\n');
-        }
-        let ask = self.call(project, "cat-file").arg("--batch-check=%(objectname) %(objecttype)");
-        let text = ask.input(names).text().await?;
-        let present = text.lines().filter_map(|line| line.strip_suffix(" commit"));
-        Ok(present.map(|id| Commit(id.to_owned())).collect())
-    }
-
     /// Whether `old` is `new` or one of its ancestors.
     ///
     /// # Errors
@@ -171,16 +155,6 @@ impl Copies {
     pub async fn is_ancestor(&self, project: &ProjectId, old: &Commit, new: &Commit) -> PortResult<bool> {
         let call = self.call(project, "merge-base").arg("--is-ancestor");
         Ok(call.args([checked(old)?, checked(new)?]).holds().await?)
-    }
-
-    /// The newest of `revisions`, the oldest first, that is in `tip`. What is not in the copy is in nothing.
-    pub async fn newest_in(&self, project: &ProjectId, revisions: &[Commit], tip: &Commit) -> Option<Commit> {
-        for head in revisions.iter().rev() {
-            if self.is_ancestor(project, head, tip).await.unwrap_or(false) {
-                return Some(head.clone());
-            }
-        }
-        None
     }
 
     /// How `ours` stands to `theirs`; both must be in the copy.

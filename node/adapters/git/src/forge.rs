@@ -228,18 +228,9 @@ impl Forge for GitForge {
         remote::sync(self, project).await?;
         let branch = remote::branch(self, project).await?;
         let tip = remote::tip(self, project, &branch).await?;
-        let mut patches = Vec::new();
-        for record in record::all(&self.copies, project).await? {
-            let mut patch = record.patch()?;
-            // A merge that was published but not noted is a merge all the same.
-            if let Some(tip) = tip.as_ref().filter(|_| patch.state != "archived") {
-                patch.landed = self.copies.newest_in(project, &patch.revisions, tip).await;
-            }
-            if patch.landed.is_some() {
-                patch.state = "merged".to_owned();
-            }
-            patches.push(patch);
-        }
+        let records = record::all(&self.copies, project).await?;
+        let mut patches: Vec<Patch> = records.into_iter().filter_map(|r| r.patch().ok()).collect();
+        self.copies.note_landed(project, &mut patches, tip.as_ref()).await?;
         Ok(patches)
     }
 }

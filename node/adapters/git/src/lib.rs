@@ -4,6 +4,7 @@
 //! deliberately knows no policy: what is made, merged or deleted is decided above. Start reading at
 //! [`workspaces`], then [`collect`](workspaces::GitWorkspaces), then [`merge`].
 
+mod batch;
 pub mod checkout;
 mod collect;
 pub mod command;

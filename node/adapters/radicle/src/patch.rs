@@ -335,7 +335,7 @@ pub(crate) async fn list(
         let key = (known.id.clone(), id.clone());
         let tips = format!("{tips}{delegates:?}");
         let seen = forge.seen.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        let (time, mut patch) = match seen {
+        let (time, patch) = match seen {
             Some((of, time, patch)) if of == tips => (time, patch),
             _ => {
                 let cob = cob::show(&forge.programs, &known.id, &id).await.ok();
@@ -351,17 +351,12 @@ pub(crate) async fn list(
                 (time, patch)
             }
         };
-        // A merge that was published but not noted is a merge all the same.
-        if let Some(main) = main.as_ref().filter(|_| patch.state != "archived") {
-            patch.landed = forge.copies.newest_in(project, &patch.revisions, main).await;
-        }
-        if patch.landed.is_some() {
-            patch.state = "merged".to_owned();
-        }
         patches.push((time, patch));
     }
     patches.sort_by(|(a, p), (b, q)| b.cmp(a).then_with(|| p.id.cmp(&q.id)));
-    Ok(patches.into_iter().map(|(_, patch)| patch).collect())
+    let mut patches: Vec<Patch> = patches.into_iter().map(|(_, patch)| patch).collect();
+    forge.copies.note_landed(project, &mut patches, main.as_ref()).await?;
+    Ok(patches)
 }
 
 /// Gives the notes of people who may merge, then those of others, the lines they are about, as far as there is room.

@@ -157,15 +157,12 @@ pub(super) async fn events(copies: &Copies, project: &ProjectId, tip: &Commit) -
 pub(super) async fn all(copies: &Copies, project: &ProjectId) -> PortResult<Vec<Record>> {
     let list = copies.call(project, "for-each-ref").args(["--sort=-committerdate", "--sort=-refname"]);
     let list = list.args(["--format=%(objectname)", FETCHED]).text().await?;
-    let mut records = Vec::new();
-    for id in list.lines() {
-        match parse(copies, project, &Commit(id.to_owned())).await {
-            Ok(record) => records.push(record),
-            // Anyone who may push may write nonsense; it must not hide the others.
-            Err(error) => tracing::warn!(%project, error = %error.chain(), "a patch record cannot be read"),
-        }
-    }
-    Ok(records)
+    let files: Vec<String> = list.lines().map(file).collect();
+    let texts = copies.blobs(project, &files, RECORD).await?;
+    let read = texts.iter().map(|text| serde_json::from_slice(text));
+    // Anyone who may push may write nonsense; it must not hide the others.
+    let told = |error: &serde_json::Error| tracing::warn!(%project, %error, "a patch record cannot be read");
+    Ok(read.filter_map(|record| record.inspect_err(told).ok()).collect())
 }
 
 /// Writes the next commit of a record.
@@ -192,7 +189,12 @@ pub(super) async fn write(
 }
 
 async fn parse(copies: &Copies, project: &ProjectId, tip: &Commit) -> PortResult<Record> {
-    let file = format!("{}:patch.json", checked(tip)?);
+    let file = file(checked(tip)?);
     let text = copies.call(project, "cat-file").args(["blob", &file]).limit(RECORD).run().await?;
     serde_json::from_slice(&text).map_err(|e| PortError::failed("reading a patch record", e))
+}
+
+/// Where a record is in its newest commit.
+fn file(tip: &str) -> String {
+    format!("{tip}:patch.json")
 }
