@@ -179,9 +179,10 @@ impl DemoNode {
         found.map(|p| p.repository).ok_or_else(|| failed("find the project", "the node does not know it"))
     }
 
-    /// This node's Radicle id.
+    /// This node's Radicle id: of its key, whether its Radicle node is up already or not.
     pub(super) async fn nid(&self) -> Result<String, Problem> {
-        self.rad(&["node", "status", "--only", "nid"]).await
+        let did = self.rad(&["self", "--did"]).await?;
+        Ok(did.trim_start_matches("did:key:").to_owned())
     }
 
     /// Tasks as they are now.
