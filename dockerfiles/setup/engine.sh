@@ -32,6 +32,8 @@ start() {
     ((EUID == 0)) || die "no Docker engine answers at $socket" "as root: dockerd &   (or: make setup)" \
       "or let this user in: usermod -aG docker $USER"
     say "starting dockerd (log: $CACHE/logs/dockerd.log)"
+    # One that was killed leaves its number behind, which may be another process's now: dockerd would refuse to start.
+    rm -f /var/run/docker.pid
     setsid nohup dockerd >>"$CACHE/logs/dockerd.log" 2>&1 </dev/null 8>&- 9>&- &
     echo $! >"$CACHE/dockerd.pid"
   fi
