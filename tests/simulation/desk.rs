@@ -71,6 +71,7 @@ impl World {
             News::Started { workload, base, isolation_missing } => {
                 Observation::Started { fence, workload, base, isolation_missing }
             }
+            News::Session { how } => Observation::Session { fence, how },
             News::Typing { writer } => Observation::Typing { fence, writer },
             News::Denied { what } => Observation::Denied { fence, what },
             News::Quota { wait_ms } => {
