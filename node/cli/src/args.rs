@@ -2,7 +2,7 @@
 
 use crate::commands::{
     attach, audit, completion, config, context, demo, doctor, down, init, invite, join, man, node, notify,
-    open, patch, plan, share, spec, task, token, top, up, user, version,
+    open, patch, place, plan, share, spec, task, token, top, up, user, version,
 };
 use crate::human::Span;
 use crate::output::Format;
@@ -86,6 +86,8 @@ pub(crate) enum Command {
     Node(node::Node),
     Nodes(node::Ls),
     Plan(plan::Plan),
+    #[command(subcommand)]
+    Place(place::Place),
     #[command(subcommand)]
     Task(task::Task),
     #[command(subcommand)]

@@ -16,6 +16,7 @@ pub(crate) mod node;
 pub(crate) mod notify;
 pub(crate) mod open;
 pub(crate) mod patch;
+pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod plugin;
 pub(crate) mod remove;
@@ -46,6 +47,7 @@ pub(crate) async fn run(command: Command, env: &Env) -> Outcome {
         Command::Node(c) => c.run(env).await,
         Command::Nodes(c) => c.run(env).await,
         Command::Plan(c) => c.run(env).await,
+        Command::Place(c) => c.run(env).await,
         Command::Task(c) => c.run(env).await,
         Command::Spec(c) => c.run(env),
         Command::Notify(c) => c.run(env).await,

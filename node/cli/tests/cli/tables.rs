@@ -58,6 +58,18 @@ fn plan() {
 }
 
 #[test]
+fn place_explain() {
+    let scene = Scene::shop();
+    assert_snapshot!(scene.all(&[
+        "place explain T002",
+        "place explain T005",
+        "place explain T004",
+        "place explain t009 --json",
+        "place explain T999",
+    ]));
+}
+
+#[test]
 fn plan_of_nothing_exits_0() {
     let scene = Scene::empty();
     assert_snapshot!(scene.run("plan"));
