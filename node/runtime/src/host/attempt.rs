@@ -233,10 +233,17 @@ impl Run {
         let fence = self.fence().clone();
         let parts = &self.shared.parts;
         let _ = parts.gates.close(&fence).await;
-        if let Some(workload) = &self.note.workload {
-            log_failure("remove a workload", parts.executor.remove(workload).await);
-        }
-        log_failure("keep a session", self.shared.settle_session(&self.note).await);
+        // A start that failed may have left a container too.
+        let gone = match &self.note.workload {
+            Some(workload) => {
+                let removed = parts.executor.remove(workload).await;
+                let gone = removed.is_ok();
+                log_failure("remove a workload", removed);
+                gone
+            }
+            None => false,
+        };
+        log_failure("keep a session", self.shared.settle_session(&self.note, gone).await);
         if !self.save_rest().await {
             return;
         }

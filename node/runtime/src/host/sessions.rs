@@ -43,7 +43,11 @@ impl Shared {
 
     /// The folder an attempt's container sees as its session folder.
     pub(super) fn session_files(&self, note: &HostRecord) -> Option<PathBuf> {
-        self.has_sessions(note).then(|| self.session_folder(note.spec.owner, &note.lease.fence).join("files"))
+        let files = self
+            .has_sessions(note)
+            .then(|| self.session_folder(note.spec.owner, &note.lease.fence).join("files"));
+        // An attempt from before there were sessions has none, and its container is found without.
+        files.filter(|folder| folder.is_dir())
     }
 
     fn session_folder(&self, owner: NodeId, fence: &Fence) -> PathBuf {
@@ -110,15 +114,20 @@ impl Shared {
         blocking(move || Ok(untrusted::bytes(&files))).await.unwrap_or(0)
     }
 
-    /// The attempt's container is gone: what it left is cut down to what is kept, and old sessions go.
-    pub(super) async fn settle_session(&self, note: &HostRecord) -> PortResult<()> {
+    /// The attempt is over: what it left is cut down to what is kept, and old sessions go. While its container may
+    /// still be there (not `gone`), nobody else may go on with its session.
+    pub(super) async fn settle_session(&self, note: &HostRecord, gone: bool) -> PortResult<()> {
         if !self.has_sessions(note) {
             return Ok(());
+        }
+        // One that ended before its CLI said a word leaves what it was given.
+        if let (Some(given), None) = (&note.resume, &note.session) {
+            self.name_session(note, given).await?;
         }
         let folder = self.session_folder(note.spec.owner, &note.lease.fence);
         let (root, busy) = (self.options.sessions_folder.clone(), self.busy_sessions());
         blocking(move || {
-            if kept(&folder).is_none() || !untrusted::tidy(&folder.join("files")) {
+            if !gone || kept(&folder).is_none() || !untrusted::tidy(&folder.join("files")) {
                 untrusted::remove(&folder)?;
             }
             prune(&root, &busy)
@@ -157,15 +166,15 @@ fn take(
     let session = match found {
         Some((folder, session)) => fs::rename(folder, own).map(|()| Some(session))?,
         None => {
-            fs::create_dir(own)?;
-            fs::create_dir(own.join("files"))?;
-            untrusted::hand_over(&own.join("files"))?;
+            // Whole or not at all: a restart takes a folder that is there for one that was taken.
+            let fresh = own.with_extension("new");
+            fs::create_dir_all(fresh.join("files"))?;
+            untrusted::hand_over(&fresh.join("files"))?;
+            fs::rename(&fresh, own)?;
             None
         }
     };
-    for old in others.iter().filter(|o| o.exists()) {
-        untrusted::remove(old)?;
-    }
+    others.iter().filter(|o| o.exists()).for_each(|old| remove(old));
     Ok(session)
 }
 
@@ -180,7 +189,15 @@ fn prune(root: &Path, busy: &HashSet<PathBuf>) -> io::Result<()> {
     let mut tasks: Vec<_> = fs::read_dir(root)?.flatten().map(|e| e.path()).collect();
     tasks.sort_by_cached_key(|path| std::cmp::Reverse(age(path)));
     let old = tasks.iter().skip(TASKS).filter(|t| !busy.iter().any(|b| b.parent() == Some(t)));
-    old.into_iter().try_for_each(|task| untrusted::remove(task))
+    old.into_iter().for_each(|task| remove(task));
+    Ok(())
+}
+
+/// What cannot be deleted now is tried again with the next attempt, and keeps nobody from working.
+fn remove(folder: &Path) {
+    if let Err(error) = untrusted::remove(folder) {
+        tracing::warn!(folder = %folder.display(), %error, "a session is not deleted");
+    }
 }
 
 #[cfg(test)]

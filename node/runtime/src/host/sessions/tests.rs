@@ -90,3 +90,41 @@ fn only_the_newest_tasks_keep_theirs() {
     prune(folder.path(), &busy).unwrap();
     assert_eq!([0, 1, 2, 3].map(|n| task(n).exists()), [false, true, false, true]);
 }
+
+#[test]
+fn however_deep_it_is_it_is_bounded_and_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = folder.path().join("task");
+    fs::create_dir(&top).unwrap();
+    let open = |at: &std::os::fd::OwnedFd, name: &str| {
+        rustix::fs::openat(at, name, rustix::fs::OFlags::DIRECTORY, rustix::fs::Mode::empty()).unwrap()
+    };
+    let mut at: std::os::fd::OwnedFd = fs::File::open(&top).unwrap().into();
+    for _ in 0..3_000 {
+        for name in ["d", "e"] {
+            rustix::fs::mkdirat(&at, name, rustix::fs::Mode::RWXU).unwrap();
+        }
+        at = open(&at, "d");
+    }
+    assert_eq!(untrusted::bytes(&top), u64::MAX, "nobody hides what is deep below");
+    assert!(!untrusted::tidy(&top));
+    untrusted::remove(&top).unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left beside it either");
+    untrusted::remove(&top).unwrap();
+    assert_eq!(untrusted::bytes(&top), 0);
+}
+
+#[test]
+fn a_closed_folder_goes_too_and_what_a_link_leads_to_stays() {
+    let (folder, first) = left("codex");
+    let outside = folder.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("mine"), "mine").unwrap();
+    symlink(&outside, first.join("files/way")).unwrap();
+    let closed = first.join("files/closed");
+    fs::create_dir(&closed).unwrap();
+    fs::write(closed.join("inner"), "").unwrap();
+    fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o0)).unwrap();
+    untrusted::remove(&first).unwrap();
+    assert!(!first.exists() && outside.join("mine").exists());
+}
