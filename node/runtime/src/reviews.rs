@@ -125,8 +125,17 @@ async fn read(node: &Handle, project: &ProjectId, tasks: Vec<Open>) -> PortResul
         let Some(patch) = patches.iter().find(|p| p.id == open.patch) else { continue };
         is_new |= node.said.keep(&open.task, shown(&patch.notes, &node.options.reviewers));
         let answer = answer(&open, patch, &node.options.reviewers);
+        let mut _accepting = None;
         let input = match answer {
             Some(Answer::Landed(fence)) => {
+                // As before any acceptance: the task may have been taken over by another node.
+                _accepting = match node.claims.settle(&open.task).await {
+                    Ok(settled) => settled,
+                    Err(problem) => {
+                        tracing::warn!(%fence, error = problem.message, "a merge on the forge is not taken yet");
+                        continue;
+                    }
+                };
                 tracing::info!(%fence, %project, "its result is merged on the forge");
                 Input::Observation(Observation::Landed { fence })
             }

@@ -206,7 +206,9 @@ impl Forge for GitForge {
         if is_ours {
             remote::advance(self, project, &branch, &onto, &merged).await?;
         }
-        self.amend(project, patch, |record, _| record.move_to("merged")).await?;
+        // It is merged: who else writes the patch's record at this moment says nothing against it.
+        let noted = self.amend(project, patch, |record, _| record.move_to("merged")).await;
+        noted.map_err(|error| PortError::unavailable("the patch's record", error))?;
         Ok(merged)
     }
 

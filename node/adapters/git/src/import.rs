@@ -108,7 +108,7 @@ async fn forward(copies: &Copies, project: &ProjectId, name: &str, theirs: Commi
         Some(ours) if copies.is_ancestor(project, &theirs, &ours).await? => Ok(ours),
         Some(_) => Err(PortError::Conflict(format!(
             "branch `{name}` of the checkout and of the node have each gone on; \
-             in the checkout run: git pull --rebase {} {name}, then try again",
+             in the checkout run: git pull --no-rebase {} {name}, then try again",
             copies.path(project).display()
         ))),
     }

@@ -64,7 +64,7 @@ pub async fn behind(
     }
     Err(PortError::Conflict(format!(
         "{commit} does not contain all of branch `{branch}`; \
-         in the checkout run: git pull --rebase {} {branch}, then try again",
+         in the checkout run: git pull --no-rebase {} {branch}, then try again",
         copies.path(project).display()
     )))
 }

@@ -172,7 +172,7 @@ impl Cob {
             Note { id: id.clone(), author: author.to_owned(), standing, asks, text, place: None, at }
         };
         let said = |id: &String, c: &Comment| {
-            let id = if c.edits.len() > 1 { format!("{id}.{}", c.edits.len()) } else { id.clone() };
+            let id = c.note_id(id);
             let at = c.edits.first().map_or(0, |e| e.timestamp);
             let mut note = note(&id, &c.author, !c.resolved, &c.body, at);
             note.place = c.location.as_ref().and_then(Location::place);
@@ -195,12 +195,12 @@ impl Cob {
         notes
     }
 
-    /// Where the lines stand that comments are about: `<commit>:<path>`, and which lines, by the place the note names.
-    pub fn quoted(&self) -> Vec<(Place, String, Range<u64>)> {
+    /// Where the lines stand that comments are about: `<commit>:<path>`, and which lines, by the id of the note.
+    pub fn quoted(&self) -> HashMap<String, (String, Range<u64>)> {
         let reviews = self.revisions.values().flatten().flat_map(|r| r.reviews.values().flatten());
-        let lines = reviews.flat_map(|r| r.comments.comments.values().flatten());
-        let all = lines.chain(self.comments().map(|(_, c)| c)).filter_map(|c| c.location.as_ref());
-        all.filter_map(Location::quoted).collect()
+        let lines = reviews.flat_map(|r| &r.comments.comments).filter_map(|(id, c)| Some((id, c.as_ref()?)));
+        let all = lines.chain(self.comments());
+        all.filter_map(|(id, c)| Some((c.note_id(id), c.location.as_ref()?.quoted()?))).collect()
     }
 
     /// The patch as the port lists it, with the time of its newest revision.
@@ -221,6 +221,13 @@ impl Cob {
     }
 }
 
+impl Comment {
+    /// The id of the note made of it: another one when it was edited.
+    fn note_id(&self, id: &str) -> String {
+        if self.edits.len() > 1 { format!("{id}.{}", self.edits.len()) } else { id.to_owned() }
+    }
+}
+
 impl Location {
     /// The lines it names on the new side, else those on the old one.
     fn lines(&self) -> Option<(bool, Range<u64>)> {
@@ -235,11 +242,11 @@ impl Location {
         })
     }
 
-    fn quoted(&self) -> Option<(Place, String, Range<u64>)> {
+    fn quoted(&self) -> Option<(String, Range<u64>)> {
         let (is_new, lines) = self.lines().filter(|_| is_id(&self.commit))?;
         let from = format!("{}:{}", self.commit, self.path);
         // What was there before is in no commit that the comment names.
-        is_new.then_some((self.place()?, from, lines))
+        is_new.then_some((from, lines))
     }
 
     fn place(&self) -> Option<Place> {

@@ -251,7 +251,7 @@ pub(crate) async fn ours(
         }
         Standing::Apart => Err(PortError::Refused(format!(
             "branch `{}` here and on Radicle have each gone on; in the checkout run: \
-             git pull --rebase {} {}, then try again",
+             git pull --no-rebase {} {}, then try again",
             known.branch,
             forge.home.storage(&known.id).display(),
             known.branch
@@ -365,8 +365,9 @@ async fn quote(forge: &RadicleForge, known: &ForgeProject, cob: &Cob, notes: &mu
     let places = cob.quoted();
     let mut asked: Vec<_> = notes.iter_mut().filter(|n| n.asks && n.place.is_some()).collect();
     asked.sort_by_key(|n| (n.standing != ForgeStanding::Delegate, std::cmp::Reverse(n.at)));
-    for place in asked.into_iter().take(QUOTES.0).filter_map(|n| n.place.as_mut()) {
-        let Some((_, from, lines)) = places.iter().find(|(p, _, _)| p == place) else { continue };
+    for note in asked.into_iter().take(QUOTES.0) {
+        // By the note, not by the place: somebody else may have named the same place in something of their own.
+        let (Some((from, lines)), Some(place)) = (places.get(&note.id), &mut note.place) else { continue };
         let blob = forge.copies.git().bare(&storage, "cat-file").args(["blob", from]).limit(BLOB);
         let Ok(bytes) = blob.run().await else { continue };
         let text = String::from_utf8_lossy(&bytes);

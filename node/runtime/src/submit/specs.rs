@@ -199,6 +199,10 @@ fn limits(options: &TaskOptions, usual: Limits) -> Limits {
 }
 
 fn wants(options: &TaskOptions) -> Answer<Wants> {
+    if options.max_turns.or(options.limits.and_then(|l| l.max_turns)) == Some(0) {
+        let hint = "use 1 or more, or leave it out for no limit";
+        return Err(Problem::new(Code::Usage, "an agent with no model call can do nothing", hint));
+    }
     let priority = options.priority.unwrap_or(0);
     if !(-PRIORITY..=PRIORITY).contains(&priority) {
         let message = format!("priority {priority} is not possible");

@@ -97,7 +97,7 @@ pub(super) async fn forward(
         Standing::Ahead => push(forge, project, &[format!("{ours}:refs/heads/{branch}")]).await,
         Standing::Apart => Err(PortError::Refused(format!(
             "branch `{branch}` here and at {0} have each gone on; in the checkout run: \
-             git pull --rebase {0} {branch}, then try again",
+             git pull --no-rebase {0} {branch}, then try again",
             url(forge, project)
         ))),
     }

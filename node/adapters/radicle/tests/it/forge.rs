@@ -197,7 +197,7 @@ async fn what_was_merged_elsewhere_is_merged_though_the_checkout_went_on() {
     assert_eq!(found.0, merged, "it is merged, whatever else there is");
     let apart = forge.merge(&project(), &other, &aside.head, &text, &node.signer).await.unwrap_err();
     let ikigai_ports::PortError::Refused(advice) = &apart else { panic!("no conflict: {apart:?}") };
-    assert!(advice.contains("git pull --rebase"), "{advice}");
+    assert!(advice.contains("git pull --no-rebase"), "{advice}");
     forge.stop().await;
 }
 

@@ -262,6 +262,8 @@ impl Task {
                 }
                 if let Some(stands) = stands {
                     self.present_again(stands);
+                    // Nobody is to blame for a note that asked for nothing.
+                    self.blamed_from = self.attempts.len().saturating_sub(1);
                     self.go(TaskState::Review);
                 }
             }
