@@ -1,8 +1,8 @@
 //! The arguments every command shares, and the list of commands.
 
 use crate::commands::{
-    attach, audit, completion, config, context, demo, doctor, down, init, invite, join, man, node, notify,
-    open, patch, place, plan, share, spec, task, token, top, up, user, version,
+    api, attach, audit, completion, config, context, demo, doctor, down, init, invite, join, man, node,
+    notify, open, patch, place, plan, sandbox, share, spec, task, token, top, up, user, version,
 };
 use crate::human::Span;
 use crate::output::Format;
@@ -81,6 +81,8 @@ pub(crate) enum Command {
     Join(join::Join),
     Demo(demo::Demo),
     Doctor(doctor::Doctor),
+    #[command(subcommand)]
+    Sandbox(sandbox::Sandbox),
     Version(version::Version),
     #[command(subcommand)]
     Node(node::Node),
@@ -100,6 +102,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Share(share::Share),
     Audit(audit::Audit),
+    #[command(subcommand)]
+    Api(api::Api),
     #[command(subcommand)]
     User(user::User),
     #[command(subcommand)]

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod api;
 pub(crate) mod attach;
 pub(crate) mod audit;
 pub(crate) mod completion;
@@ -20,6 +21,7 @@ pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod plugin;
 pub(crate) mod remove;
+pub(crate) mod sandbox;
 pub(crate) mod share;
 pub(crate) mod spec;
 pub(crate) mod task;
@@ -43,6 +45,7 @@ pub(crate) async fn run(command: Command, env: &Env) -> Outcome {
         Command::Join(c) => c.run(env).await,
         Command::Demo(c) => c.run(env).await,
         Command::Doctor(c) => c.run(env).await,
+        Command::Sandbox(c) => c.run(env).await,
         Command::Version(c) => c.run(env).await,
         Command::Node(c) => c.run(env).await,
         Command::Nodes(c) => c.run(env).await,
@@ -56,6 +59,7 @@ pub(crate) async fn run(command: Command, env: &Env) -> Outcome {
         Command::Patch(c) => c.run(env).await,
         Command::Share(c) => c.run(env).await,
         Command::Audit(c) => c.run(env).await,
+        Command::Api(c) => c.run(env).await,
         Command::User(c) => c.run(env).await,
         Command::Token(c) => c.run(env).await,
         Command::Top(c) => c.run(env).await,

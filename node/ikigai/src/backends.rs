@@ -52,7 +52,10 @@ pub(crate) fn arbiter(config: &Config) -> PortResult<Option<Arc<dyn Arbiter>>> {
 
 /// The executor that is configured. `auto` takes Docker, and says what to do when it does not answer: a
 /// weaker sandbox is never taken in silence.
-pub(crate) async fn executor(config: &Config, home: &Home) -> PortResult<Arc<dyn Executor>> {
+///
+/// # Errors
+/// When it does not answer, or is not known.
+pub async fn executor(config: &Config, home: &Home) -> PortResult<Arc<dyn Executor>> {
     let options = &config.executor;
     match options.backend.as_str() {
         "docker" | "auto" => {

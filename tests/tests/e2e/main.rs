@@ -23,6 +23,7 @@ mod parts;
 mod people;
 mod project;
 mod reviews;
+mod sandbox;
 mod sessions;
 mod terminal;
 mod why;

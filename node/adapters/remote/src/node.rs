@@ -69,6 +69,18 @@ impl RemoteNode {
         self.post("/v1/session/links", &Value::Object(Default::default()), None).await
     }
 
+    /// Its own description of its API.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or answers no JSON.
+    pub async fn openapi(&self) -> Answer<Value> {
+        let bytes = Call::get("/openapi.json").bytes(&self.target, self.patience).await?;
+        serde_json::from_slice(&bytes).map_err(|e| {
+            let text = format!("what {} says of its API cannot be read: {e}", self.target);
+            Problem::new(Code::Failed, text, "is it the same version? run: ikigai version")
+        })
+    }
+
     pub(crate) fn target(&self) -> &Target {
         &self.target
     }

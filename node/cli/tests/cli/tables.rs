@@ -70,6 +70,12 @@ fn place_explain() {
 }
 
 #[test]
+fn the_node_of_this_program_speaks_its_api() {
+    let shown = Scene::shop().run("api check");
+    assert!(shown.contains("the same: ") && shown.ends_with("[exit 0]\n"), "{shown}");
+}
+
+#[test]
 fn plan_of_nothing_exits_0() {
     let scene = Scene::empty();
     assert_snapshot!(scene.run("plan"));

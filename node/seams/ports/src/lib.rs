@@ -12,6 +12,8 @@ pub mod checkout;
 pub mod clock;
 pub mod enrolment;
 pub mod error;
+#[cfg(feature = "escape")]
+pub mod escape;
 pub mod executor;
 pub mod forge;
 pub mod gate;

@@ -3,16 +3,13 @@
 use crate::engine::engine;
 use ikigai_ports::testsuite::escape::{control, escape};
 use ikigai_ports::testsuite::executor::Fixture;
-use std::path::Path;
-
-const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/escape");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_gets_out_of_a_container() {
     let Some((executor, image)) = engine("nothing_gets_out_of_a_container").await else { return };
     let folder = tempfile::tempdir().unwrap();
     let fixture = Fixture { image: Some(image), folder: folder.path().canonicalize().unwrap() };
-    escape(&executor, &fixture, Path::new(PROGRAM), &[]).await;
+    escape(&executor, &fixture).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -21,7 +18,7 @@ async fn the_probes_succeed_where_nothing_blocks_them() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    control(folder.path(), Path::new(PROGRAM), rustix::process::geteuid().is_root()).await;
+    control(folder.path(), rustix::process::geteuid().is_root()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,5 +30,5 @@ async fn a_container_that_did_not_start_is_no_pass() {
     let folder = tempfile::tempdir().unwrap();
     let image = Some(format!("sha256:{}", "0f".repeat(32)));
     let fixture = Fixture { image, folder: folder.path().canonicalize().unwrap() };
-    escape(&executor, &fixture, Path::new(PROGRAM), &[]).await;
+    escape(&executor, &fixture).await;
 }
