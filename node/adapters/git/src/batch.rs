@@ -65,11 +65,29 @@ impl Copies {
         }
         let mut names = lines(left.iter().map(|c| c.0.as_str()));
         names.push_str(&format!("^{}\n", checked(tip)?));
-        let outside = self.call(project, "rev-list").arg("--stdin").input(names).text().await?;
+        let Ok(outside) = self.call(project, "rev-list").arg("--stdin").input(names).text().await else {
+            return Ok(self.contained_each(project, left, tip).await);
+        };
         for id in outside.lines() {
             left.remove(&Commit(id.to_owned()));
         }
         Ok(left)
+    }
+
+    /// The same one by one: whose history is not whole here, or too long to be told, answers for itself alone.
+    async fn contained_each(
+        &self,
+        project: &ProjectId,
+        commits: HashSet<Commit>,
+        tip: &Commit,
+    ) -> HashSet<Commit> {
+        let mut inside = HashSet::new();
+        for commit in commits {
+            if self.is_ancestor(project, &commit, tip).await.unwrap_or(false) {
+                inside.insert(commit);
+            }
+        }
+        inside
     }
 
     /// The blobs that `names` name (`<commit>:<path>`), as far as they are there, of at most `each` bytes, and

@@ -5,6 +5,7 @@ use ikigai_git::{GitForge, GitWorkspaces, Place};
 use ikigai_ports::forge::Mark;
 use ikigai_ports::testsuite::forge::{Scene, patch, suite};
 use ikigai_ports::{Forge, PortError, Workspaces};
+use ikigai_types::Commit;
 
 fn scene<'a>(world: &'a World, forge: &'a GitForge, checkout: &'a std::path::Path) -> Scene<'a> {
     let project = world.project.clone();
@@ -107,4 +108,22 @@ async fn a_repository_that_is_away_is_said_to_be() {
     let forge = GitForge::at(world.spaces.copies().clone(), place);
     assert!(forge.adopt(&world.project, &world.checkout()).await.is_err());
     assert!(!canary.exists());
+}
+
+#[tokio::test]
+async fn a_history_that_is_not_whole_hides_no_others_merge() {
+    let (world, base) = World::new(&[("a", "0\n")]).await;
+    let copies = world.spaces.copies();
+    let bare = copies.path(&world.project);
+    let tree = git(&bare, &["rev-parse", &format!("{}^{{tree}}", base.0)]);
+    let text = format!(
+        "tree {tree}\nparent {}\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nhalf\n",
+        "1".repeat(40)
+    );
+    let file = world.dir.path().join("half");
+    std::fs::write(&file, text).unwrap();
+    let half = Commit(git(&bare, &["hash-object", "-t", "commit", "-w", &file.display().to_string()]));
+    let unknown = Commit("2".repeat(40));
+    let found = copies.contained(&world.project, &[half, unknown, base.clone()], &base).await.unwrap();
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), [base]);
 }
