@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use clap_complete::ArgValueCandidates;
 use ikigai_ports::NodeHandle;
 use ikigai_types::Timestamp;
-use ikigai_wire::api::{Code, PlacementView, Problem, SubmitRequest, SubmitSource, TaskView};
+use ikigai_wire::api::{Code, PlacementView, Problem, TaskView};
 use serde::Serialize;
 
 /// Why a task runs where it runs
@@ -109,10 +109,7 @@ async fn foreseen(
     let (feature, short) = given.rsplit_once('/').map_or((None, given), |(f, s)| (Some(f), s));
     let (feature, short) = task.map_or((feature, short), |t| (Some(t.feature.as_str()), t.short.as_str()));
     let (project, feature) = plan::place(env, feature)?;
-    let source = SubmitSource::Feature { feature, ids: Vec::new(), with_deps: false };
-    let request =
-        SubmitRequest { project: project.text()?, source, dry_run: true, ..SubmitRequest::default() };
-    let tasks = node.submit(request).await?.plan.tasks;
+    let tasks = plan::foresee(node, &project, feature).await?.tasks;
     let found = tasks.into_iter().find(|t| t.short.eq_ignore_ascii_case(short) && !t.placement.is_empty());
     let none = || {
         let text = format!("there is nothing to place for `{}`", given.chars().take(80).collect::<String>());

@@ -8,6 +8,7 @@ use crate::project::Project;
 use crate::run::{DIFFERS, Outcome};
 use crate::table::Table;
 use clap::Args;
+use ikigai_ports::NodeHandle;
 use ikigai_wire::api::{Code, PlanView, PlannedTask, Problem, SubmitRequest, SubmitSource};
 use std::path::Path;
 
@@ -27,13 +28,22 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) async fn run(self, env: &Env) -> Outcome {
         let (project, feature) = place(env, self.feature.or(self.named).as_deref())?;
-        let source = SubmitSource::Feature { feature, ids: Vec::new(), with_deps: false };
-        let request =
-            SubmitRequest { project: project.text()?, source, dry_run: true, ..SubmitRequest::default() };
-        let plan = env.node()?.submit(request).await?.plan;
+        let plan = foresee(&*env.node()?, &project, feature).await?;
         show(env, &plan)?;
         Ok(if plan.tasks.iter().any(is_new) { DIFFERS } else { 0 })
     }
+}
+
+/// What `task new` would do with every open task of a feature.
+pub(crate) async fn foresee(
+    node: &dyn NodeHandle,
+    project: &Project,
+    feature: Option<String>,
+) -> Result<PlanView, Problem> {
+    let source = SubmitSource::Feature { feature, ids: Vec::new(), with_deps: false };
+    let request =
+        SubmitRequest { project: project.text()?, source, dry_run: true, ..SubmitRequest::default() };
+    Ok(node.submit(request).await?.plan)
 }
 
 /// The project and its feature that `given` names; the shell's `SPECIFY_FEATURE_DIRECTORY` goes before the
