@@ -60,8 +60,11 @@ async fn until<T>(what: &str, node: &NodeProcess, found: impl AsyncFn() -> Optio
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    let in_time = tokio::time::timeout(Duration::from_secs(90), looking).await;
-    in_time.unwrap_or_else(|_| panic!("{what} did not come about:\n{}", node.log_text()))
+    if let Ok(found) = tokio::time::timeout(Duration::from_secs(90), looking).await {
+        return found;
+    }
+    let tasks = node.handle().snapshot(Filter::default()).await.map(|s| s.tasks);
+    panic!("{what} did not come about: {tasks:#?}\n{}", node.log_text())
 }
 
 async fn until_task(node: &NodeProcess, what: &str, is: impl Fn(&TaskView) -> bool) -> TaskView {
