@@ -103,6 +103,19 @@ impl World {
         for (node, other) in self.pairs() {
             self.link(node, other, true);
         }
+        self.end_lost_calls();
+    }
+
+    /// Calls that were made over a link that is no more fail once there is a new one, within the two seconds that
+    /// the transport promises.
+    fn end_lost_calls(&mut self) {
+        for node in 0..self.nodes.len() {
+            let calls: Vec<_> = self.nodes[node].live.iter().flat_map(|l| l.calls.keys().copied()).collect();
+            for call in calls {
+                let (wait, life) = (self.between(50, 2_000), self.life(node));
+                self.at(wait, Event::Deadline { node, life, call });
+            }
+        }
     }
 
     fn pairs(&self) -> Vec<(usize, usize)> {
@@ -188,7 +201,7 @@ impl World {
         Disconnect { lost_after_secs, replace: !self.one_in(3), reconcile }
     }
 
-    fn spec(&mut self, node: usize, id: TaskId, depends_on: Vec<TaskId>) -> TaskSpec {
+    pub fn spec(&mut self, node: usize, id: TaskId, depends_on: Vec<TaskId>) -> TaskSpec {
         let request = Resources {
             cpu_millis: self.between(300, 1_000),
             memory_bytes: self.between(1, 1 << 30),

@@ -5,7 +5,7 @@ use crate::node::{Then, Write};
 use crate::world::{Event, LEASE, Message, World, index, node_id};
 use ikigai_membership::{Config, Effect, Input, Me, Membership, Unsealed};
 use ikigai_placement::Candidate;
-use ikigai_task::{Observation, Owner};
+use ikigai_task::{Attempt, Observation, Owner};
 use ikigai_types::{AttemptId, Epoch, Fence, Liveness, NodeId, Resources, TaskId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -219,12 +219,14 @@ impl World {
     pub fn candidates(&self, node: usize) -> Vec<Candidate> {
         let Some(live) = &self.nodes[node].live else { return Vec::new() };
         let owner = &live.driver.owner;
-        let coming = granted(owner, node_id(node), |fence, _| !live.seats.contains_key(fence));
+        let coming = granted(owner, node_id(node), |a| !live.seats.contains_key(&a.fence));
         let total = self.nodes[node].total;
         let own = Candidate { free: total.minus(&live.taken()).minus(&coming), ..candidate(node, total) };
         let now = live.clock(self.now);
         let others = live.gossip.neighbours.iter().map(|(other, n)| {
-            let since = granted(owner, node_id(*other), |_, at| at >= n.heard_at);
+            // What has not begun may not have arrived, however young the description is.
+            let pending = |a: &Attempt| a.started_at >= n.heard_at || a.workload.is_none();
+            let since = granted(owner, node_id(*other), pending);
             let shunned = now < n.shunned_until;
             Candidate {
                 liveness: if shunned { Liveness::Suspect } else { n.liveness },
@@ -256,9 +258,9 @@ fn candidate(node: usize, total: Resources) -> Candidate {
 }
 
 /// What leases of `owner` on `node` ask that `counts`.
-fn granted(owner: &Owner, node: NodeId, counts: impl Fn(&Fence, Timestamp) -> bool) -> Resources {
+fn granted(owner: &Owner, node: NodeId, counts: impl Fn(&Attempt) -> bool) -> Resources {
     let active = owner.tasks().values().filter_map(|t| t.active().map(|a| (t, a)));
-    let taken = active.filter(|(_, a)| a.node == node && counts(&a.fence, a.started_at));
+    let taken = active.filter(|(_, a)| a.node == node && counts(a));
     taken.fold(Resources::default(), |sum, (t, _)| sum.plus(&t.spec.request))
 }
 

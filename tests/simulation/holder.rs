@@ -10,7 +10,7 @@ use crate::world::{Event, Message, Sleep, World};
 use ikigai_ports::peer::Appended;
 use ikigai_task::host::{Breach, End, Watch, judge};
 use ikigai_task::{Observation, Reason, TaskSpec};
-use ikigai_types::{Change, Commit, Fence, Lease, Resources, Timestamp, Usage, WorkloadId};
+use ikigai_types::{Change, Commit, Fence, Lease, Resources, TaskId, Timestamp, Usage, WorkloadId};
 use ikigai_wire::peer::{Ended, News, Order, Reply, Report};
 use std::time::Duration;
 
@@ -298,7 +298,7 @@ impl World {
         if !there && self.trouble(40) {
             return self.host_failed(node, fence, "the container did not start");
         }
-        let (runs, now) = (self.run_time(), self.now);
+        let (runs, now) = (self.run_time(&fence.attempt.task), self.now);
         let Some(seat) = self.seat(node, fence) else { return };
         seat.stage = Stage::NotingWorkload;
         seat.note.workload = Some(WorkloadId::new("w").expect("an id"));
@@ -314,7 +314,10 @@ impl World {
     }
 
     /// How long an agent runs by itself.
-    fn run_time(&mut self) -> u64 {
+    fn run_time(&mut self, task: &TaskId) -> u64 {
+        if let Some(known) = self.run_times.get(task) {
+            return *known;
+        }
         let most = if self.trouble(4) { 60_000 } else { 12_000 };
         self.between(1_000, most)
     }

@@ -11,6 +11,7 @@ mod bugs;
 mod calm;
 mod desk;
 mod faults;
+mod feature;
 mod forge;
 mod gossip;
 mod holder;
@@ -125,7 +126,7 @@ const FLOORS: [(&str, u64); 18] = [
     ("doubled", 50_000),
     ("late", 100_000),
     ("offers without an answer", 500),
-    ("declined", 100),
+    ("declined", 25),
     ("leases lost", 1_000),
     ("leases waited for", 100),
     ("stale lines", 1_000),

@@ -143,12 +143,20 @@ impl World {
                 None => return,
             },
         };
-        let mut result = Ok(());
-        for effect in self.handle(node, input) {
-            match effect {
-                Effect::Record(record) => records.push(*record),
-                Effect::Refuse(refusal) => result = Err(refusal),
-                other => turn.acts.push(other),
+        // As the node does it: each placement sees what the one before took.
+        let (mut result, mut next, mut placing) = (Ok(()), Some(input), VecDeque::new());
+        while let Some(input) = next.take() {
+            for effect in self.handle(node, input) {
+                match effect {
+                    Effect::Record(record) => records.push(*record),
+                    Effect::Refuse(refusal) => result = Err(refusal),
+                    Effect::Place(task) => placing.push_back(task),
+                    other => turn.acts.push(other),
+                }
+            }
+            while next.is_none() {
+                let Some(task) = placing.pop_front() else { break };
+                next = self.choose(node, task).map(Input::Observation);
             }
         }
         turn.answers.push((asker, result));
@@ -186,7 +194,6 @@ impl World {
 
     fn act(&mut self, node: usize, effect: Effect) {
         match effect {
-            Effect::Place(task) => self.choose(node, task),
             Effect::Offer(lease) => self.propose(node, lease),
             Effect::Stop { fence, node: to, grace, reason } => {
                 self.order(node, to, fence, Order::Stop { grace, reason });
@@ -201,23 +208,16 @@ impl World {
     }
 
     /// Placement answers within the turn that asks.
-    fn choose(&mut self, node: usize, id: TaskId) {
-        let candidates = self.candidates(node);
-        let Some(task) = self.nodes[node].live.as_ref().and_then(|l| l.driver.owner.task(&id)) else {
-            return;
-        };
-        let placed = place(&request(task), &candidates);
+    fn choose(&self, node: usize, id: TaskId) -> Option<Observation> {
+        let task = self.nodes[node].live.as_ref().and_then(|l| l.driver.owner.task(&id))?;
+        let placed = place(&request(task), &self.candidates(node));
         let text = placed.refusal().unwrap_or_default();
         // What it says of each node is for people, and makes a long run slow.
         let rows = Vec::new();
-        let observation = match placed.chosen {
+        Some(match placed.chosen {
             Some(node) => Observation::Chosen { task: id, node, rows },
             None => Observation::NoneFits { task: id, reason: WaitReason::Capacity, text, rows },
-        };
-        let pending = Pending::Input(Input::Observation(observation), Asker::Nobody);
-        if let Some(live) = self.live(node) {
-            live.driver.inbox.push_back(pending);
-        }
+        })
     }
 
     fn propose(&mut self, node: usize, lease: Lease) {

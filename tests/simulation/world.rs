@@ -110,6 +110,8 @@ pub struct World {
     pub faults: bool,
     /// Which node owns a task.
     pub tasks: BTreeMap<TaskId, usize>,
+    /// How long the agents of a task run, in milliseconds; the dice say it for the others.
+    pub run_times: BTreeMap<TaskId, u64>,
     pub counts: Counts,
     /// The promise that was broken first.
     pub broken: Option<String>,
@@ -141,17 +143,24 @@ impl World {
         let mut dice = Chance::new(seed);
         // Small meshes are as good at finding what is wrong, and sooner done: every sixth is any size.
         let n = if dice.below(6) == 0 { 3 + dice.below(23) } else { 3 + dice.below(5) };
-        let nodes = (0..n).map(|_| Node::new(machine(&mut dice))).collect();
+        let slots: Vec<u64> = (0..n).map(|_| 1 + dice.below(4) as u64).collect();
+        Self::of(&slots, dice, bug, keep_trace)
+    }
+
+    /// A mesh with a machine for each of `slots`, with so many.
+    pub fn of(slots: &[u64], dice: Chance, bug: Option<Bug>, keep_trace: bool) -> Self {
+        let n = slots.len();
         let mut world = Self {
             now: 1_000_000_000,
             dice,
-            nodes,
+            nodes: slots.iter().map(|slots| Node::new(machine(*slots))).collect(),
             net: Net::new(n),
             forge: Forge::default(),
             mind: Mind::default(),
             bug,
             faults: true,
             tasks: BTreeMap::new(),
+            run_times: BTreeMap::new(),
             counts: Counts::default(),
             broken: None,
             trace: Trace { lines: keep_trace.then(Vec::new) },
@@ -334,8 +343,7 @@ impl Event {
 }
 
 /// What a machine of the mesh has.
-fn machine(dice: &mut Chance) -> Resources {
-    let slots = 1 + dice.below(4) as u64;
+fn machine(slots: u64) -> Resources {
     Resources { cpu_millis: slots * 1000, memory_bytes: slots << 30, slots, ..Resources::default() }
 }
 

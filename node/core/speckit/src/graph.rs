@@ -127,6 +127,18 @@ impl Graph {
         waves
     }
 
+    /// Of each task, how many tasks the longest chain has that waits for it: those with more are the more urgent.
+    pub fn chain_behind(&self) -> Vec<u32> {
+        let mut behind = vec![0; self.nodes.len()];
+        for (i, node) in self.nodes.iter().enumerate().rev() {
+            let chain = behind[i] + u32::from(node.task.is_some());
+            for link in &node.before {
+                behind[link.node] = chain.max(behind[link.node]);
+            }
+        }
+        self.node_of.iter().map(|node| behind[*node]).collect()
+    }
+
     /// Tasks that are not done and wait for nothing, in file order.
     pub fn ready(&self, done: impl Fn(TaskIdx) -> bool) -> Vec<TaskIdx> {
         let open = self.open(&done);

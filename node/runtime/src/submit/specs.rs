@@ -5,12 +5,12 @@ use super::{Proposal, Proposed, waves};
 use crate::handle::Handle;
 use crate::view;
 use ikigai_ports::node::Answer;
-use ikigai_speckit::{AppendOptions, AskKind, Graph, Task, TaskIdx};
+use ikigai_speckit::{AppendOptions, AskKind, Task, TaskIdx};
 use ikigai_task::{TaskSpec, Wants};
 use ikigai_types::tags::InvalidTags;
 use ikigai_types::{Disconnect, Egress, Limits, Preferences, Selector, TaskId};
 use ikigai_wire::api::{Code, EdgeView, Problem, SubmitRequest, TaskOptions};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 impl Handle {
@@ -23,7 +23,7 @@ impl Handle {
         request: &SubmitRequest,
     ) -> Answer<Proposal> {
         let wanted = wanted(feature, ids, with_deps)?;
-        let (waves, urgency) = (waves(&feature.graph), urgency(&feature.graph));
+        let (waves, urgency) = (waves(&feature.graph), feature.graph.chain_behind());
         let mut tasks = Vec::new();
         for index in wanted {
             let task = &feature.document.tasks[index.0];
@@ -33,7 +33,7 @@ impl Handle {
             spec.feature.clone_from(&feature.name);
             spec.tasks_file = Some(feature.file.clone());
             spec.text = text(feature, task);
-            spec.urgency = urgency.get(&index.0).copied().unwrap_or(0);
+            spec.urgency = urgency.get(index.0).copied().unwrap_or(0);
             let id_of = |t: TaskIdx| mesh_id(project, &feature.name, feature.document.tasks[t.0].id.as_str());
             spec.depends_on = after.iter().map(|e| id_of(e.from)).collect::<Answer<_>>()?;
             let own: Vec<_> = task.checks.iter().flat_map(|c| c.commands.clone()).collect();
@@ -262,21 +262,6 @@ fn text(feature: &Feature, task: &Task) -> String {
         text.push_str(&format!("\nIndependent test of this story: {test}"));
     }
     text
-}
-
-/// Length of the longest chain that waits for each task.
-fn urgency(graph: &Graph) -> HashMap<usize, u32> {
-    let mut longest: HashMap<usize, u32> = HashMap::new();
-    for wave in graph.waves().into_iter().rev() {
-        for task in wave {
-            let own = longest.get(&task.0).copied().unwrap_or(0);
-            for edge in graph.direct(task) {
-                let before = longest.entry(edge.from.0).or_default();
-                *before = (*before).max(own + 1);
-            }
-        }
-    }
-    longest
 }
 
 /// `<project>.<feature>.<T012>`; letters that no id may hold become `-`, told apart by a hash.
