@@ -1,12 +1,14 @@
 //! Questions about many objects, asked in one call each: a process for every object would make a list of some
 //! hundred patches a matter of seconds.
 
+use crate::command::Git;
 use crate::commit::checked;
 use crate::copies::Copies;
 use ikigai_ports::forge::Patch;
 use ikigai_ports::{PortError, PortResult};
 use ikigai_types::{Commit, ProjectId};
 use std::collections::HashSet;
+use std::path::Path;
 
 /// Bytes of all blobs that are read in one call.
 const BLOBS: usize = 32 << 20;
@@ -89,36 +91,54 @@ impl Copies {
         }
         inside
     }
+}
 
-    /// The blobs that `names` name (`<commit>:<path>`), as far as they are there, of at most `each` bytes, and
-    /// together no more than one call may print.
-    ///
-    /// # Errors
-    /// When git fails.
-    pub(crate) async fn blobs(
-        &self,
-        project: &ProjectId,
-        names: &[String],
-        each: usize,
-    ) -> PortResult<Vec<Vec<u8>>> {
-        let ask =
-            self.call(project, "cat-file").arg("--batch-check=%(objectsize) %(objectname) %(objecttype)");
-        let sizes = ask.input(lines(names.iter().map(String::as_str))).text().await?;
-        let mut room = BLOBS;
-        let mut wanted = Vec::new();
-        for line in sizes.lines() {
-            let Some((size, id)) = line.strip_suffix(" blob").and_then(|l| l.split_once(' ')) else {
-                continue;
-            };
-            let size = size.parse().unwrap_or(usize::MAX);
-            if size <= each.min(room) {
-                room -= size;
-                wanted.push(id);
-            }
+/// An object as it is stored.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Object {
+    pub id: String,
+    /// `commit`, `blob`, …
+    pub kind: String,
+    pub bytes: Vec<u8>,
+}
+
+/// The objects that `names` name in the bare repository at `dir`, each of about `each` bytes at most; `None` for one
+/// that is not there.
+///
+/// # Errors
+/// When git fails, or they are larger.
+pub(crate) async fn objects(
+    git: &Git,
+    dir: &Path,
+    names: &[String],
+    each: usize,
+) -> PortResult<Vec<Option<Object>>> {
+    let ask = git.bare(dir, "cat-file").arg("--batch").limit(names.len() * (each + 1024));
+    told(&ask.input(lines(names.iter().map(String::as_str))).run().await?)
+}
+
+/// The blobs that `names` name (`<commit>:<path>`) in the bare repository at `dir`, as far as they are there, of at
+/// most `each` bytes, and together no more than one call may print.
+///
+/// # Errors
+/// When git fails.
+pub(crate) async fn blobs(git: &Git, dir: &Path, names: &[String], each: usize) -> PortResult<Vec<Vec<u8>>> {
+    let ask = git.bare(dir, "cat-file").arg("--batch-check=%(objectsize) %(objectname) %(objecttype)");
+    let sizes = ask.input(lines(names.iter().map(String::as_str))).text().await?;
+    let mut room = BLOBS;
+    let mut wanted = Vec::new();
+    for line in sizes.lines() {
+        let Some((size, id)) = line.strip_suffix(" blob").and_then(|l| l.split_once(' ')) else {
+            continue;
+        };
+        let size = size.parse().unwrap_or(usize::MAX);
+        if size <= each.min(room) {
+            room -= size;
+            wanted.push(id);
         }
-        let ask = self.call(project, "cat-file").arg("--batch=%(objectsize)");
-        split(&ask.input(lines(wanted)).run().await?)
     }
+    let objects = told(&git.bare(dir, "cat-file").arg("--batch").input(lines(wanted)).run().await?)?;
+    Ok(objects.into_iter().flatten().map(|object| object.bytes).collect())
 }
 
 /// One name a line.
@@ -126,18 +146,29 @@ fn lines<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().flat_map(|name| [name, "\n"]).collect()
 }
 
-/// The blobs in what git prints of them: for each a line with its size, its bytes, and a newline.
-fn split(mut text: &[u8]) -> PortResult<Vec<Vec<u8>>> {
-    let broken = || PortError::Corrupt("git's list of blobs".to_owned());
-    let mut blobs = Vec::new();
+/// What git prints of objects: for each a line with its name, kind and size, its bytes, and a newline; for one that
+/// is not there the name it was asked by and why not.
+fn told(mut text: &[u8]) -> PortResult<Vec<Option<Object>>> {
+    let broken = || PortError::Corrupt("git's list of objects".to_owned());
+    let mut objects = Vec::new();
     while let Some(end) = text.iter().position(|&b| b == b'\n') {
-        let size = std::str::from_utf8(&text[..end]).ok().and_then(|s| s.parse::<usize>().ok());
-        let rest = &text[end + 1..];
-        let (blob, after) = size.and_then(|size| rest.split_at_checked(size)).ok_or_else(broken)?;
-        blobs.push(blob.to_vec());
-        text = after.strip_prefix(b"\n").ok_or_else(broken)?;
+        let line = String::from_utf8_lossy(&text[..end]);
+        text = &text[end + 1..];
+        if line.ends_with(" missing") || line.ends_with(" ambiguous") {
+            objects.push(None);
+            continue;
+        }
+        let mut words = line.split(' ');
+        let (Some(id), Some(kind), Some(Ok(size)), None) =
+            (words.next(), words.next(), words.next().map(str::parse::<usize>), words.next())
+        else {
+            return Err(broken());
+        };
+        let (bytes, rest) = text.split_at_checked(size).ok_or_else(broken)?;
+        text = rest.strip_prefix(b"\n").ok_or_else(broken)?;
+        objects.push(Some(Object { id: id.to_owned(), kind: kind.to_owned(), bytes: bytes.to_vec() }));
     }
-    Ok(blobs)
+    Ok(objects)
 }
 
 #[cfg(test)]
@@ -145,12 +176,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blobs_are_told_apart_by_their_sizes() {
-        let blobs = split(b"3\na\nb\n0\n\n2\n4\n\n").unwrap();
-        assert_eq!(blobs, [&b"a\nb"[..], b"", b"4\n"]);
-        for bad in [&b"3\na\n"[..], b"x\n", b"1\nab\n", b"-1\n\n"] {
-            assert!(split(bad).is_err(), "{bad:?}");
+    fn objects_are_told_apart_by_their_sizes() {
+        let text = b"1a blob 3\na\nb\nrefs/x missing\n2b tree 0\n\n3c commit 2\n4\n\n";
+        let objects = told(text).unwrap();
+        let bytes: Vec<_> = objects.iter().map(|o| o.as_ref().map(|o| &o.bytes[..])).collect();
+        assert_eq!(bytes, [Some(&b"a\nb"[..]), None, Some(b""), Some(b"4\n")]);
+        assert_eq!(objects[3].as_ref().map(|o| (&*o.id, &*o.kind)), Some(("3c", "commit")));
+        for bad in [&b"a blob 3\na\n"[..], b"x\n", b"a blob 1\nab\n", b"a blob -1\n\n", b"a blob 1 1\na\n"] {
+            assert!(told(bad).is_err(), "{bad:?}");
         }
-        assert!(split(b"").unwrap().is_empty());
+        assert!(told(b"").unwrap().is_empty());
     }
 }

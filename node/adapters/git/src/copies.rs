@@ -3,6 +3,7 @@
 use crate::command::{Answer, Call, Git, GitError};
 use crate::commit::{checked, is_object_id};
 use crate::names::Layout;
+use crate::turns::{self, Place, Turn};
 use ikigai_ports::workspace::Commit;
 use ikigai_ports::{PortError, PortResult};
 use ikigai_types::ProjectId;
@@ -15,7 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A project that is held: nobody else changes its branches until this is dropped.
 #[derive(Debug)]
-pub struct Held(#[expect(dead_code, reason = "the lock goes with the open file")] File);
+#[expect(dead_code, reason = "the lock goes with the open file, and then the place")]
+pub struct Held(File, Place);
 
 /// How one end of a branch stands to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,11 +87,20 @@ impl Copies {
     /// # Errors
     /// When the lock cannot be written.
     pub async fn hold(&self, project: &ProjectId) -> PortResult<Held> {
+        self.hold_in(project, Turn::Work).await
+    }
+
+    /// The same, before all who wait for it in this process and whose work can wait.
+    ///
+    /// # Errors
+    /// When the lock cannot be written.
+    pub async fn hold_in(&self, project: &ProjectId, turn: Turn) -> PortResult<Held> {
         let path = self.layout.locks().join(project.as_str());
+        let place = turns::project(&path).enter(turn).await;
         let lock = move || -> io::Result<Held> {
             let file = File::options().create(true).append(true).open(path)?;
             rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
-            Ok(Held(file))
+            Ok(Held(file, place))
         };
         let held = tokio::task::spawn_blocking(lock)
             .await
@@ -142,7 +153,12 @@ impl Copies {
     /// # Errors
     /// When git fails otherwise.
     pub async fn resolve(&self, project: &ProjectId, name: &str) -> PortResult<Option<Commit>> {
-        let call = self.call(project, "rev-parse").args(["--verify", "--quiet", "--end-of-options"]);
+        self.resolve_in(&self.path(project), name).await
+    }
+
+    /// The same in the bare repository at `dir`.
+    pub(crate) async fn resolve_in(&self, dir: &Path, name: &str) -> PortResult<Option<Commit>> {
+        let call = self.git.bare(dir, "rev-parse").args(["--verify", "--quiet", "--end-of-options"]);
         let answer = call.arg(format!("{name}^{{commit}}")).answer().await?;
         let text = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
         Ok((answer.code == 0 && is_object_id(&text)).then_some(Commit(text)))

@@ -3,6 +3,7 @@
 use crate::commit::{checked, is_object_id};
 use crate::copies::Copies;
 use crate::names;
+use crate::turns;
 use crate::view::View;
 use ikigai_ports::workspace::Commit;
 use ikigai_ports::{PortError, PortResult};
@@ -53,6 +54,7 @@ pub(crate) async fn create(
         return Ok(home);
     }
     copies.existing(project)?;
+    let _room = turns::to_move().await;
     let history = History::of(copies, project, base).await?;
     let fresh = copies.scratch("workspace");
     let made = fill(copies, view, project, fence, base, &history, &fresh).await;

@@ -3,20 +3,27 @@
 //! `refs/heads/patches/<id>` is a patch's head, `refs/ikigai/revisions/<id>/<n>` are all heads it had, from 1.
 //! `refs/ikigai/meta/<id>` is its record: the tree of its newest commit holds `patch.json`, and each commit's
 //! message is one event (`git log` shows them). All of it travels by push and fetch like all else, so several nodes
-//! can share one repository.
+//! can share one repository. One on this machine borrows the objects of the node's copy, see [`shared`].
 
 use crate::commit::checked;
 use crate::copies::Copies;
 use crate::merge;
+use crate::turns::{self, Turn};
 use async_trait::async_trait;
 use ikigai_ports::forge::{ForgeProject, Mark, Opened, Patch, PatchText};
 use ikigai_ports::{Forge, PortError, PortResult, Signer};
 use ikigai_types::{Change, Commit, Fence, PatchId, ProjectId};
 use record::Record;
+use shared::{From, Move, Shared};
 use std::path::{Path, PathBuf};
 
+mod folder;
 mod record;
 mod remote;
+mod shared;
+
+/// How often a record is written again that somebody else wrote at the same moment.
+const TRIES: u32 = 5;
 
 /// Where the shared repositories are.
 #[derive(Debug, Clone)]
@@ -53,14 +60,14 @@ impl GitForge {
     /// Adds a revision to `patch`, or finds that of `fence`; answers its number.
     async fn revise(
         &self,
-        project: &ProjectId,
+        shared: &Shared<'_>,
         patch: &PatchId,
         fence: &Fence,
         change: &Change,
     ) -> PortResult<usize> {
         let mut tries = 0;
         loop {
-            let (tip, mut record) = record::read(&self.copies, project, patch).await?;
+            let (tip, mut record) = record::read(shared, patch).await?;
             if let Some(number) = record.number_of(fence) {
                 return Ok(number);
             }
@@ -68,40 +75,53 @@ impl GitForge {
                 return Err(PortError::Conflict(format!("patch {patch} is merged already")));
             }
             let number = record.revise(fence, change);
-            let message = format!("revision {number}");
-            let next = record::write(&self.copies, project, &record, &message, Some(&tip)).await?;
-            let [branch, kept] = record.refs(patch);
-            match remote::push(self, project, &[branch, kept, format!("{next}:{}", record::name(patch))])
-                .await
-            {
-                Err(PortError::Conflict(_)) if tries < 5 => tries += 1,
+            let next = record::write(shared, &record, &format!("revision {number}"), Some(&tip)).await?;
+            match shared.set(&record.moves(patch, next, Some(tip))).await {
+                Err(PortError::Conflict(_)) if tries < TRIES => tries += 1,
                 other => return other.map(|()| number),
             }
-            remote::sync(self, project).await?;
+            shared.again().await?;
         }
     }
 
     /// Changes the record of `patch` by `change`, which answers the event's message or that there is nothing
     /// to say; again when someone else was first.
     async fn amend(
-        &self,
-        project: &ProjectId,
+        shared: &Shared<'_>,
         patch: &PatchId,
-        change: impl Fn(&mut Record, &[String]) -> Option<String> + Send + Sync,
+        change: impl Fn(&mut Record) -> Option<String> + Send + Sync,
     ) -> PortResult<()> {
-        for attempt in 0.. {
-            remote::sync(self, project).await?;
-            let (tip, mut record) = record::read(&self.copies, project, patch).await?;
-            let events = record::events(&self.copies, project, &tip).await?;
-            let Some(message) = change(&mut record, &events) else { return Ok(()) };
-            let next = record::write(&self.copies, project, &record, &message, Some(&tip)).await?;
-            let push = [format!("{next}:{}", record::name(patch))];
-            match remote::push(self, project, &push).await {
-                Err(PortError::Conflict(_)) if attempt < 5 => {}
+        let mut tries = 0;
+        loop {
+            let (tip, mut record) = record::read(shared, patch).await?;
+            let Some(message) = change(&mut record) else { return Ok(()) };
+            let next = record::write(shared, &record, &message, Some(&tip)).await?;
+            match shared.set(&[record::record(patch, next, Some(tip))]).await {
+                Err(PortError::Conflict(_)) if tries < TRIES => tries += 1,
                 other => return other,
             }
+            shared.again().await?;
         }
-        Ok(())
+    }
+
+    /// Says `said` of the newest revision of `patch`, unless that was said of it.
+    async fn say(shared: &Shared<'_>, patch: &PatchId, said: &str) -> PortResult<()> {
+        let mut tries = 0;
+        loop {
+            let (tip, record) = record::read(shared, patch).await?;
+            // Of an older revision the same was said of something else.
+            let events = record::events(shared, &tip).await?;
+            let since = events.iter().position(|e| e.starts_with("revision ")).unwrap_or(events.len());
+            if events[..since].iter().any(|event| event == said) {
+                return Ok(());
+            }
+            let next = record::write(shared, &record, said, Some(&tip)).await?;
+            match shared.set(&[record::record(patch, next, Some(tip))]).await {
+                Err(PortError::Conflict(_)) if tries < TRIES => tries += 1,
+                other => return other,
+            }
+            shared.again().await?;
+        }
     }
 }
 
@@ -113,20 +133,27 @@ impl Forge for GitForge {
 
     async fn adopt(&self, project: &ProjectId, checkout: &Path) -> PortResult<ForgeProject> {
         self.copies.existing(project)?;
-        let _held = self.copies.hold(project).await?;
         let wanted = self.copies.branch_of(checkout).await?;
-        let branch = remote::make(self, project, &wanted).await?;
-        remote::sync(self, project).await?;
-        let theirs = remote::tip(self, project, &branch).await?;
+        {
+            let _held = self.copies.hold_in(project, Turn::Person).await?;
+            folder::make(self, project, &wanted).await?;
+        }
+        let shared = Shared::alone(self, project, Turn::Person).await?;
+        let branch = match shared.branch().await {
+            Err(PortError::NotFound(_)) => wanted,
+            other => other?,
+        };
+        let theirs = shared.tip(&branch).await?;
         let ours = self.copies.resolve(project, &format!("refs/heads/{branch}")).await?;
         match (theirs, ours) {
             (None, Some(ours)) => {
-                remote::push(self, project, &[format!("{ours}:refs/heads/{branch}")]).await?
+                let name = format!("refs/heads/{branch}");
+                shared.set(&[Move { name, new: ours, from: From::Nowhere }]).await?;
             }
-            (Some(theirs), Some(ours)) => remote::forward(self, project, &branch, &theirs, &ours).await?,
+            (Some(theirs), Some(ours)) => shared.forward(&branch, &theirs, &ours).await.map(drop)?,
             (_, None) => {}
         }
-        Ok(ForgeProject { id: remote::url(self, project), branch })
+        Ok(ForgeProject { id: shared.url(), branch })
     }
 
     async fn open(
@@ -138,11 +165,11 @@ impl Forge for GitForge {
         text: &PatchText,
     ) -> PortResult<Opened> {
         checked(&change.head)?;
-        let _held = self.copies.hold(project).await?;
-        remote::sync(self, project).await?;
+        let _room = turns::to_write(Turn::Work).await;
+        let shared = Shared::open(self, project, Turn::Work).await?;
         let own = record::id(&self.copies, &fence.attempt.task).await?;
-        for patch in onto.into_iter().chain([&own]) {
-            match self.revise(project, patch, fence, change).await {
+        for patch in onto.filter(|onto| **onto != own).into_iter().chain([&own]) {
+            match self.revise(&shared, patch, fence, change).await {
                 Err(PortError::NotFound(_)) => {}
                 Ok(number) => {
                     let revision = u32::try_from(number).unwrap_or(u32::MAX);
@@ -152,31 +179,26 @@ impl Forge for GitForge {
             }
         }
         let record = Record::draft(&own, fence, change, text);
-        let commit = record::write(&self.copies, project, &record, "opened as a draft", None).await?;
-        let [branch, kept] = record.refs(&own);
-        remote::push(self, project, &[branch, kept, format!("{commit}:{}", record::name(&own))]).await?;
+        let commit = record::write(&shared, &record, "opened as a draft", None).await?;
+        shared.set(&record.moves(&own, commit, None)).await?;
         Ok(Opened { patch: own, revision: 1 })
     }
 
     async fn comment(&self, project: &ProjectId, patch: &PatchId, body: &str) -> PortResult<()> {
-        let _held = self.copies.hold(project).await?;
-        let said = body.replace('\0', "").trim().to_owned();
-        // Of an older revision the same was said of something else.
-        let newest = |events: &[String]| {
-            let since = events.iter().position(|e| e.starts_with("revision ")).unwrap_or(events.len());
-            events[..since].contains(&said)
-        };
-        self.amend(project, patch, |_, events| (!newest(events)).then(|| said.clone())).await
+        let _room = turns::to_write(Turn::Person).await;
+        let shared = Shared::open(self, project, Turn::Person).await?;
+        Self::say(&shared, patch, body.replace('\0', "").trim()).await
     }
 
     async fn mark(&self, project: &ProjectId, patch: &PatchId, mark: Mark) -> PortResult<()> {
-        let _held = self.copies.hold(project).await?;
+        let _room = turns::to_write(Turn::Person).await;
+        let shared = Shared::open(self, project, Turn::Person).await?;
         let state = match mark {
             Mark::Draft => "draft",
             Mark::Ready => "open",
             Mark::Archived => "archived",
         };
-        self.amend(project, patch, |record, _| record.move_to(state)).await
+        Self::amend(&shared, patch, |record| record.move_to(state)).await
     }
 
     async fn merge(
@@ -187,50 +209,61 @@ impl Forge for GitForge {
         text: &PatchText,
         signer: &dyn Signer,
     ) -> PortResult<Commit> {
-        let _held = self.copies.hold(project).await?;
-        remote::sync(self, project).await?;
-        record::read(&self.copies, project, patch).await?;
-        let branch = remote::branch(self, project).await?;
-        let ours = remote::ours(self, project, &branch).await;
+        checked(head)?;
+        let shared = Shared::alone(self, project, Turn::Person).await?;
+        record::read(&shared, patch).await?;
+        let branch = shared.branch().await?;
+        let theirs = shared.tip(&branch).await?;
+        // A patch of somebody else is not here yet.
+        shared.bring(head).await?;
+        let ours = shared.ours(&branch, theirs.as_ref()).await;
         // What is merged there is merged, also while the checkout has gone on by itself.
-        let theirs = remote::tip(self, project, &branch).await?;
         let landed = match &theirs {
             Some(theirs) if ours.is_err() => self.copies.is_ancestor(project, head, theirs).await?,
             _ => false,
         };
-        let (onto, is_ours) = match theirs {
-            Some(theirs) if landed => (theirs, false),
-            _ => (ours?, true),
+        let merged = match &theirs {
+            Some(theirs) if landed => {
+                merge::make(&self.copies, project, theirs, head, text, signer).await?.commit
+            }
+            theirs => {
+                let onto = ours?;
+                let merged = merge::make(&self.copies, project, &onto, head, text, signer).await?;
+                if merged.is_new {
+                    shared.advance(&branch, &onto, &merged.commit, theirs.is_some()).await?;
+                }
+                merged.commit
+            }
         };
-        let merged = merge::merge(&self.copies, project, &onto, head, text, signer).await?;
-        if is_ours {
-            remote::advance(self, project, &branch, &onto, &merged).await?;
-        }
         // It is merged: who else writes the patch's record at this moment says nothing against it.
-        let noted = self.amend(project, patch, |record, _| record.move_to("merged")).await;
+        let noted = Self::amend(&shared, patch, |record| record.move_to("merged")).await;
         noted.map_err(|error| PortError::unavailable("the patch's record", error))?;
         Ok(merged)
     }
 
     async fn publish(&self, project: &ProjectId, commit: &Commit) -> PortResult<()> {
         checked(commit)?;
-        let _held = self.copies.hold(project).await?;
-        remote::sync(self, project).await?;
-        let branch = remote::branch(self, project).await?;
-        let ours = remote::ours(self, project, &branch).await?;
+        let shared = Shared::alone(self, project, Turn::Person).await?;
+        let branch = shared.branch().await?;
+        let theirs = shared.tip(&branch).await?;
+        let ours = shared.ours(&branch, theirs.as_ref()).await?;
+        if ours == *commit {
+            return Ok(());
+        }
         if !self.copies.is_ancestor(project, &ours, commit).await? {
             return merge::behind(&self.copies, project, &branch, &ours, commit).await;
         }
-        remote::advance(self, project, &branch, &ours, commit).await
+        shared.advance(&branch, &ours, commit, theirs.is_some()).await
     }
 
     async fn list(&self, project: &ProjectId) -> PortResult<Vec<Patch>> {
-        self.copies.existing(project)?;
-        let _held = self.copies.hold(project).await?;
-        remote::sync(self, project).await?;
-        let branch = remote::branch(self, project).await?;
-        let tip = remote::tip(self, project, &branch).await?;
-        let records = record::all(&self.copies, project).await?;
+        let _room = turns::to_write(Turn::Work).await;
+        let shared = Shared::open(self, project, Turn::Work).await?;
+        let tip = shared.tip(&shared.branch().await?).await?;
+        if let Some(tip) = &tip {
+            shared.bring(tip).await?;
+        }
+        let records = record::all(&shared).await?;
         let mut patches: Vec<Patch> = records.into_iter().filter_map(|r| r.patch().ok()).collect();
         self.copies.note_landed(project, &mut patches, tip.as_ref()).await?;
         Ok(patches)

@@ -22,6 +22,7 @@ mod patience;
 mod quarantine;
 mod salvage;
 pub mod signature;
+mod turns;
 pub mod view;
 pub mod workspaces;
 
@@ -29,5 +30,6 @@ pub use checkout::GitCheckout;
 pub use command::{Call, Git, GitError};
 pub use copies::{Copies, Standing};
 pub use forge::{GitForge, Place};
+pub use turns::Turn;
 pub use view::View;
 pub use workspaces::GitWorkspaces;

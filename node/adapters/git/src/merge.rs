@@ -10,6 +10,14 @@ use ikigai_types::ProjectId;
 /// Most conflicting files that are named.
 const NAMED: usize = 20;
 
+/// A merge commit, made or found.
+#[derive(Debug)]
+pub(crate) struct Merged {
+    pub commit: Commit,
+    /// It was made by this call: no ref points at it yet.
+    pub is_new: bool,
+}
+
 /// Merges `theirs` into `ours` in the bare copy of `project` and answers the signed merge commit, which no
 /// ref points at yet. When `ours` has it already: the merge that brought it, or `ours`.
 ///
@@ -23,8 +31,21 @@ pub async fn merge(
     text: &PatchText,
     signer: &dyn Signer,
 ) -> PortResult<Commit> {
+    Ok(make(copies, project, ours, theirs, text, signer).await?.commit)
+}
+
+/// The same, and says which of the two it was.
+pub(crate) async fn make(
+    copies: &Copies,
+    project: &ProjectId,
+    ours: &Commit,
+    theirs: &Commit,
+    text: &PatchText,
+    signer: &dyn Signer,
+) -> PortResult<Merged> {
     if copies.is_ancestor(project, theirs, ours).await? {
-        return Ok(brought_by(copies, project, ours, theirs).await?.unwrap_or_else(|| ours.clone()));
+        let commit = brought_by(copies, project, ours, theirs).await?.unwrap_or_else(|| ours.clone());
+        return Ok(Merged { commit, is_new: false });
     }
     let call =
         copies.call(project, "merge-tree").args(["--write-tree", "-z", "--name-only", "--no-messages"]);
@@ -45,7 +66,8 @@ pub async fn merge(
         encoding: None,
         message: message(text),
     };
-    draft.write(copies.git(), &copies.path(project), Some(signer)).await
+    let commit = draft.write(copies.git(), &copies.path(project), Some(signer)).await?;
+    Ok(Merged { commit, is_new: true })
 }
 
 /// What to answer when `commit` is not ahead of where `branch` is: well when it is in it already.

@@ -2,6 +2,7 @@
 
 use crate::commit::{checked, is_object_id};
 use crate::copies::Copies;
+use crate::turns;
 use crate::workspaces::GitWorkspaces;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,6 +20,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 const PIECE: usize = 64 << 10;
 /// Commits of another node that are looked at.
 const HAVE: usize = 256;
+/// Greatest pack whose objects may be stored one by one, in bytes, and the most objects it may have for that.
+const SMALL: u64 = 1 << 20;
+const LOOSE: u32 = 100;
+/// Where the copy keeps what came from other nodes.
+const MOVED: &str = "refs/ikigai/objects/";
 
 /// A folder of its own in the staging area, deleted when dropped.
 struct Scratch(PathBuf);
@@ -76,24 +82,22 @@ impl Objects for GitWorkspaces {
         let wanted = checked(want)?.to_owned();
         let scratch = Scratch::new(copies, "unpack")?;
         let file = scratch.0.join("in.pack");
-        write(&file, pack).await?;
-        let _held = copies.hold(project).await?;
+        let size = write(&file, pack).await?;
+        let _room = turns::to_move().await;
         let format = if wanted.len() == 64 { "sha256" } else { "sha1" };
         let bare = copies.make(project, format).await?;
-        let folder = bare.join("objects/pack");
         // Nothing more was to be sent when everything was here.
-        if let Some(name) = index(copies, project, &file).await? {
-            for end in ["pack", "idx"] {
-                let from = scratch.0.join(format!("in.{end}"));
-                let to = folder.join(format!("pack-{name}.{end}"));
-                tokio::fs::rename(from, to).await.map_err(|e| PortError::failed("keeping a pack", e))?;
-            }
+        if let Some(name) = index(copies, project, &file).await?
+            && (size > SMALL || !loosen(copies, project, &file).await?)
+        {
+            keep(&file, &name, &bare).await?;
         }
         if !connected(copies, project, &wanted).await? {
             return Err(PortError::Corrupt(format!("the pack for commit {wanted}")));
         }
-        let call = copies.call(project, "update-ref").arg(format!("refs/ikigai/objects/{wanted}"));
-        call.arg(&wanted).run().await?;
+        let _held = copies.hold(project).await?;
+        let name = format!("{MOVED}{wanted}");
+        copies.patiently(|| copies.call(project, "update-ref").args([&name, &wanted])).await?.good()?;
         Ok(())
     }
 }
@@ -104,7 +108,7 @@ async fn connected(copies: &Copies, project: &ProjectId, commit: &str) -> PortRe
     Ok(call.answer().await?.code == 0)
 }
 
-/// Checks every object of a pack and indexes it; the name it is kept under, `None` for an empty pack.
+/// Checks every object of a pack and indexes it; the name it may be kept under, `None` for an empty pack.
 async fn index(copies: &Copies, project: &ProjectId, file: &Path) -> PortResult<Option<String>> {
     let call = copies.call(project, "index-pack").args(["--strict"]).arg(file);
     let answer = call.answer().await?;
@@ -117,7 +121,31 @@ async fn index(copies: &Copies, project: &ProjectId, file: &Path) -> PortResult<
     Ok(is_object_id(name).then(|| name.to_owned()))
 }
 
-async fn write(path: &Path, mut pack: Pack) -> PortResult<()> {
+/// Stores the objects of a pack that was checked one by one, unless there are many: a pack for each result would make
+/// every later call of git look through thousands.
+async fn loosen(copies: &Copies, project: &ProjectId, file: &Path) -> PortResult<bool> {
+    let pack = tokio::fs::read(file).await.map_err(|e| PortError::failed("reading a pack", e))?;
+    // `PACK`, the version, and how many there are.
+    let count = pack.get(8..12).map_or(u32::MAX, |n| u32::from_be_bytes([n[0], n[1], n[2], n[3]]));
+    if count > LOOSE {
+        return Ok(false);
+    }
+    copies.call(project, "unpack-objects").arg("-q").input(pack).run().await?;
+    Ok(true)
+}
+
+/// Keeps a pack that was checked.
+async fn keep(file: &Path, name: &str, bare: &Path) -> PortResult<()> {
+    for end in ["pack", "idx"] {
+        let to = bare.join(format!("objects/pack/pack-{name}.{end}"));
+        let moved = tokio::fs::rename(file.with_extension(end), to).await;
+        moved.map_err(|e| PortError::failed("keeping a pack", e))?;
+    }
+    Ok(())
+}
+
+/// Writes a pack to a file; answers its size.
+async fn write(path: &Path, mut pack: Pack) -> PortResult<u64> {
     let failed = |e: io::Error| PortError::failed("writing a pack", e);
     let mut file = File::create(path).await.map_err(failed)?;
     let mut size = 0;
@@ -129,7 +157,8 @@ async fn write(path: &Path, mut pack: Pack) -> PortResult<()> {
         }
         file.write_all(&piece).await.map_err(failed)?;
     }
-    file.sync_all().await.map_err(failed)
+    file.sync_all().await.map_err(failed)?;
+    Ok(size)
 }
 
 /// The one pack in `scratch`, in pieces; the folder goes when the stream does.

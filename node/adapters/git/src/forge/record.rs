@@ -1,10 +1,12 @@
 //! What a git forge knows of a patch, kept as a chain of commits.
 
+use super::shared::{From, Move, Shared};
+use crate::batch;
 use crate::commit::{Draft, checked};
 use crate::copies::Copies;
 use ikigai_ports::forge::{Patch, PatchText};
 use ikigai_ports::{PortError, PortResult};
-use ikigai_types::{Change, Commit, Fence, PatchId, ProjectId, TaskId};
+use ikigai_types::{Change, Commit, Fence, PatchId, TaskId};
 use serde::{Deserialize, Serialize};
 
 /// Where records are in the shared repository.
@@ -84,12 +86,14 @@ impl Record {
         self.state == "merged"
     }
 
-    /// What is pushed for its newest revision: the patch's branch, and a name that stays.
-    pub fn refs(&self, patch: &PatchId) -> [String; 2] {
+    /// What is moved for its newest revision: the patch's branch, a name that stays, and last the record, which is
+    /// at `tip` and goes on to `next`.
+    pub fn moves(&self, patch: &PatchId, next: Commit, tip: Option<Commit>) -> [Move; 3] {
         let id = crate::names::ref_part(patch.as_str());
         let number = self.revisions.len().max(1);
-        let head = &self.head;
-        [format!("+{head}:refs/heads/patches/{id}"), format!("{head}:{REVISIONS}{id}/{number}")]
+        let head = |name| Move { name, new: self.head.clone(), from: From::Anywhere };
+        let [branch, kept] = [format!("refs/heads/patches/{id}"), format!("{REVISIONS}{id}/{number}")];
+        [head(branch), head(kept), record(patch, next, tip)]
     }
 
     /// Moves on to `state`; the event's message when that is a change. What is merged stays merged.
@@ -120,9 +124,10 @@ impl Record {
     }
 }
 
-/// The ref of a patch's record in the shared repository.
-pub(super) fn name(patch: &PatchId) -> String {
-    format!("{SHARED}{}", crate::names::ref_part(patch.as_str()))
+/// How the record of `patch` goes on from `tip` to `next`.
+pub(super) fn record(patch: &PatchId, next: Commit, tip: Option<Commit>) -> Move {
+    let name = format!("{SHARED}{}", crate::names::ref_part(patch.as_str()));
+    Move { name, new: next, from: tip.map_or(From::Nowhere, From::At) }
 }
 
 /// The id the patch of a task always has: readable first, unmistakable last.
@@ -135,49 +140,52 @@ pub(super) async fn id(copies: &Copies, task: &TaskId) -> PortResult<PatchId> {
 }
 
 /// The newest commit of a patch's record, and the record.
-pub(super) async fn read(
-    copies: &Copies,
-    project: &ProjectId,
-    patch: &PatchId,
-) -> PortResult<(Commit, Record)> {
-    let name = format!("{FETCHED}{}", crate::names::ref_part(patch.as_str()));
-    let tip = copies.resolve(project, &name).await?;
+pub(super) async fn read(shared: &Shared<'_>, patch: &PatchId) -> PortResult<(Commit, Record)> {
+    let name = format!("{}{}", shared.records(), crate::names::ref_part(patch.as_str()));
+    let asked = [name.clone(), file(&name)];
+    let mut found =
+        batch::objects(shared.forge.copies.git(), &shared.dir(), &asked, RECORD).await?.into_iter();
+    let tip = found.next().flatten().filter(|object| object.kind == "commit");
     let tip = tip.ok_or_else(|| PortError::NotFound(format!("patch {patch}")))?;
-    let record = parse(copies, project, &tip).await?;
-    Ok((tip, record))
+    let text = found.next().flatten().filter(|object| object.kind == "blob");
+    let text = text.ok_or_else(|| PortError::Corrupt(format!("the record of patch {patch}")))?;
+    let record = serde_json::from_slice(&text.bytes);
+    Ok((Commit(tip.id), record.map_err(|e| PortError::failed("reading a patch record", e))?))
 }
 
 /// Everything said in a record, newest first.
-pub(super) async fn events(copies: &Copies, project: &ProjectId, tip: &Commit) -> PortResult<Vec<String>> {
-    let log = copies.call(project, "log").args(["-z", "--format=%B", checked(tip)?]).text().await?;
+pub(super) async fn events(shared: &Shared<'_>, tip: &Commit) -> PortResult<Vec<String>> {
+    let log = shared.forge.copies.git().bare(&shared.dir(), "log");
+    let log = log.args(["-z", "--format=%B", checked(tip)?]).text().await?;
     Ok(log.split('\0').map(|event| event.trim().to_owned()).collect())
 }
 
 /// All records, newest first.
-pub(super) async fn all(copies: &Copies, project: &ProjectId) -> PortResult<Vec<Record>> {
-    let list = copies.call(project, "for-each-ref").args(["--sort=-committerdate", "--sort=-refname"]);
-    let list = list.args(["--format=%(objectname)", FETCHED]).text().await?;
+pub(super) async fn all(shared: &Shared<'_>) -> PortResult<Vec<Record>> {
+    let (git, dir) = (shared.forge.copies.git(), shared.dir());
+    let list = git.bare(&dir, "for-each-ref").args(["--sort=-committerdate", "--sort=-refname"]);
+    let list = list.args(["--format=%(objectname)", shared.records()]).text().await?;
     let files: Vec<String> = list.lines().map(file).collect();
-    let texts = copies.blobs(project, &files, RECORD).await?;
+    let texts = batch::blobs(git, &dir, &files, RECORD).await?;
     let read = texts.iter().map(|text| serde_json::from_slice(text));
     // Anyone who may push may write nonsense; it must not hide the others.
+    let project = shared.project;
     let told = |error: &serde_json::Error| tracing::warn!(%project, %error, "a patch record cannot be read");
     Ok(read.filter_map(|record| record.inspect_err(told).ok()).collect())
 }
 
-/// Writes the next commit of a record.
+/// Writes the next commit of a record where it is read.
 pub(super) async fn write(
-    copies: &Copies,
-    project: &ProjectId,
+    shared: &Shared<'_>,
     record: &Record,
     message: &str,
     tip: Option<&Commit>,
 ) -> PortResult<Commit> {
+    let (git, dir) = (shared.forge.copies.git(), shared.dir());
     let text =
         serde_json::to_vec_pretty(record).map_err(|e| PortError::failed("writing a patch record", e))?;
-    let blob = copies.call(project, "hash-object").args(["-w", "--stdin"]).input(text).text().await?;
-    let tree =
-        copies.call(project, "mktree").input(format!("100644 blob {blob}\tpatch.json\n")).text().await?;
+    let blob = git.bare(&dir, "hash-object").args(["-w", "--stdin"]).input(text).text().await?;
+    let tree = git.bare(&dir, "mktree").input(format!("100644 blob {blob}\tpatch.json\n")).text().await?;
     let draft = Draft {
         tree: &tree,
         parents: tip.iter().map(|tip| tip.0.as_str()).collect(),
@@ -185,16 +193,10 @@ pub(super) async fn write(
         encoding: None,
         message: format!("{message}\n").into_bytes(),
     };
-    draft.write(copies.git(), &copies.path(project), None).await
+    draft.write(git, &dir, None).await
 }
 
-async fn parse(copies: &Copies, project: &ProjectId, tip: &Commit) -> PortResult<Record> {
-    let file = file(checked(tip)?);
-    let text = copies.call(project, "cat-file").args(["blob", &file]).limit(RECORD).run().await?;
-    serde_json::from_slice(&text).map_err(|e| PortError::failed("reading a patch record", e))
-}
-
-/// Where a record is in its newest commit.
-fn file(tip: &str) -> String {
-    format!("{tip}:patch.json")
+/// Where a record is in one of its commits.
+fn file(commit: &str) -> String {
+    format!("{commit}:patch.json")
 }

@@ -96,6 +96,47 @@ async fn two_nodes_share_one_repository() {
 }
 
 #[tokio::test]
+async fn a_shared_repository_with_objects_of_its_own_borrows_from_then_on() {
+    let (world, base) = World::new(&[("a", "0\n")]).await;
+    let node = world.dir.path().join("node");
+    let forge = GitForge::new(node.clone()).unwrap();
+    let checkout = world.checkout();
+    let scene = scene(&world, &forge, &checkout);
+    forge.adopt(&world.project, &checkout).await.unwrap();
+    let (_, id) = patch(&scene, "T001", 1, &base, "a", "1\n").await;
+    let shared = node.join("forge/shop.git");
+    let lent = std::fs::read_to_string(shared.join("objects/info/alternates")).unwrap();
+    // As one is that was made before anything was lent.
+    git(&shared, &["repack", "-q", "-a", "-d"]);
+    std::fs::remove_file(shared.join("objects/info/alternates")).unwrap();
+    git(&shared, &["fsck", "--strict"]);
+    patch(&scene, "T001", 2, &base, "b", "2\n").await;
+    forge.comment(&world.project, &id, "VERIFIED").await.unwrap();
+    assert_eq!(std::fs::read_to_string(shared.join("objects/info/alternates")).unwrap(), lent);
+    git(&shared, &["fsck", "--strict"]);
+    // Whoever cleans up the copy takes nothing away that the shared repository has from it, and it may be moved.
+    git(&world.bare(), &["gc", "-q", "--prune=now"]);
+    std::fs::rename(&node, world.dir.path().join("moved")).unwrap();
+    let shared = world.dir.path().join("moved/forge/shop.git");
+    git(&shared, &["fsck", "--strict"]);
+    git(world.dir.path(), &["clone", "-q", &shared.display().to_string(), "work"]);
+}
+
+#[tokio::test]
+async fn what_is_only_read_waits_for_nobody_who_writes() {
+    let (world, base) = World::new(&[("a", "0\n")]).await;
+    let forge = GitForge::new(world.dir.path().join("node")).unwrap();
+    let checkout = world.checkout();
+    let scene = scene(&world, &forge, &checkout);
+    forge.adopt(&world.project, &checkout).await.unwrap();
+    let (_, id) = patch(&scene, "T001", 1, &base, "a", "1\n").await;
+    forge.mark(&world.project, &id, Mark::Ready).await.unwrap();
+    let _held = world.spaces.copies().hold(&world.project).await.unwrap();
+    forge.mark(&world.project, &id, Mark::Ready).await.unwrap();
+    assert_eq!(forge.list(&world.project).await.unwrap()[0].state, "open");
+}
+
+#[tokio::test]
 async fn a_repository_that_is_away_is_said_to_be() {
     let (world, _) = World::new(&[("a", "0\n")]).await;
     let place = Place::Remote(world.dir.path().join("nowhere").display().to_string());

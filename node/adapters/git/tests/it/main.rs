@@ -5,5 +5,6 @@ mod checkout;
 mod forge;
 mod hostile;
 mod objects;
+mod rate;
 mod support;
 mod workspaces;
