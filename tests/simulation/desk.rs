@@ -68,6 +68,7 @@ impl World {
     fn observation(&self, node: usize, fence: Fence, news: News) -> Observation {
         match news {
             News::Heartbeat => Observation::Heartbeat { fence },
+            News::Used { usage } => Observation::Used { fence, usage },
             News::Started { workload, base, isolation_missing } => {
                 Observation::Started { fence, workload, base, isolation_missing }
             }

@@ -188,7 +188,7 @@ impl World {
         }
         let ids: Vec<_> = specs.iter().map(|s| s.id.clone()).collect();
         self.tasks.extend(ids.iter().map(|id| (id.clone(), node)));
-        self.input(node, Input::Submit(specs), Asker::Submitter(ids));
+        self.input(node, Input::Submit(specs, None), Asker::Submitter(ids));
     }
 
     /// What is to happen when the holder goes silent: any of the options, the usual one most often.

@@ -1,7 +1,7 @@
 //! The arguments every command shares, and the list of commands.
 
 use crate::commands::{
-    api, attach, audit, completion, config, context, demo, doctor, down, init, invite, join, man, node,
+    api, attach, audit, completion, config, context, cost, demo, doctor, down, init, invite, join, man, node,
     notify, open, patch, place, plan, sandbox, share, spec, task, token, top, up, user, version,
 };
 use crate::human::Span;
@@ -101,6 +101,7 @@ pub(crate) enum Command {
     Patch(patch::Patch),
     #[command(subcommand)]
     Share(share::Share),
+    Cost(cost::Cost),
     Audit(audit::Audit),
     #[command(subcommand)]
     Api(api::Api),

@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod context;
+pub(crate) mod cost;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod down;
@@ -58,6 +59,7 @@ pub(crate) async fn run(command: Command, env: &Env) -> Outcome {
         Command::Attach(c) => c.run(env).await,
         Command::Patch(c) => c.run(env).await,
         Command::Share(c) => c.run(env).await,
+        Command::Cost(c) => c.run(env).await,
         Command::Audit(c) => c.run(env).await,
         Command::Api(c) => c.run(env).await,
         Command::User(c) => c.run(env).await,

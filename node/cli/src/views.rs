@@ -59,7 +59,12 @@ fn tokens(task: &TaskView) -> String {
     }
 }
 
-/// The name of the node of the newest attempt.
+/// `4m ago by alice@laptop`.
+fn submitted(task: &TaskView, now: Timestamp) -> String {
+    let by = task.submitted_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    format!("{} ago{by}", age(task.submitted_at, now))
+}
+
 /// The node that has a task, or had it last.
 pub(crate) fn node_name(task: &TaskView) -> String {
     let Some(attempt) = task.attempts.last() else { return String::new() };
@@ -93,7 +98,7 @@ pub(crate) fn task(task: &TaskView, now: Timestamp) -> Vec<String> {
         ("egress", task.egress.join(", ")),
         ("denied", task.attempts.last().map(denied).unwrap_or_default()),
         ("exposed", task.attempts.last().map(|a| a.isolation_missing.join("; ")).unwrap_or_default()),
-        ("submitted", format!("{} ago", age(task.submitted_at, now))),
+        ("submitted", submitted(task, now)),
     ];
     fields.retain(|(_, value)| !value.is_empty());
     out.extend(fields.iter().map(|(name, value)| format!("  {name:<10}{}", clean(value))));

@@ -233,6 +233,7 @@ fn stopping() -> PortError {
 fn observation(fence: Fence, news: News, now: Timestamp) -> Observation {
     match news {
         News::Heartbeat => Observation::Heartbeat { fence },
+        News::Used { usage } => Observation::Used { fence, usage },
         News::Started { workload, base, isolation_missing } => {
             Observation::Started { fence, workload, base, isolation_missing }
         }

@@ -12,9 +12,9 @@ use ikigai_ports::node::Answer;
 use ikigai_ports::store::Batch;
 use ikigai_speckit::Graph;
 use ikigai_task::{Input, TaskSpec};
-use ikigai_types::{NodeId, TaskId};
+use ikigai_types::{NodeId, Submitter, TaskId};
 use ikigai_wire::api::{
-    Code, PlanView, PlannedTask, Problem, ProjectView, SubmitRequest, SubmitSource, SubmitView,
+    Caller, Code, PlanView, PlannedTask, Problem, ProjectView, SubmitRequest, SubmitSource, SubmitView,
 };
 use ikigai_wire::record::{decode, encode};
 use project::Project;
@@ -70,10 +70,19 @@ impl Handle {
         self.adopt(&project).await?;
         let specs: Vec<_> = proposal.tasks.into_iter().map(|t| t.spec).collect();
         let accepted: Vec<TaskId> = specs.iter().map(|s| s.id.clone()).collect();
-        self.owner.input(Input::Submit(specs)).await.map_err(problem)?;
+        let by = request.by.as_ref().map(|caller| self.submitter(caller));
+        self.owner.input(Input::Submit(specs, by)).await.map_err(problem)?;
         let answer = SubmitView { plan, accepted };
         self.remember(key.as_deref(), &answer).await?;
         Ok(answer)
+    }
+
+    /// Whom the tasks are of: a user of this node, or of the one that passed the request on.
+    fn submitter(&self, caller: &Caller) -> Submitter {
+        let node = caller.via.unwrap_or(self.node);
+        let other = || self.neighbours.name(node).unwrap_or_else(|| node.short());
+        let name = if node == self.node { self.options.name.clone() } else { other() };
+        Submitter::new(&format!("{}@{name}", caller.user), node)
     }
 
     /// Makes the project known to the forge and to this node's own copy, before any task of it is accepted.

@@ -47,6 +47,7 @@ pub(crate) fn task(owner: &Owner, task: &Task, now: Timestamp, name: &dyn Fn(Nod
         patch: task.attempts.iter().rev().find_map(|a| patch(task, a)),
         usage: task.usage(),
         limits: spec.limits,
+        submitted_by: task.submitted_by.as_ref().map(|s| s.name.clone()),
         submitted_at: task.submitted_at,
         updated_at: task.updated_at,
     }
@@ -185,7 +186,11 @@ pub(crate) fn event(epoch: &str, n: u64, record: &Record) -> Event {
 fn sentence(record: &Record) -> String {
     use ikigai_task::Event as E;
     match &record.event {
-        E::Submitted { spec } => spec.title.clone(),
+        E::Submitted { spec, .. } => spec.title.clone(),
+        E::Used { usage, .. } => {
+            let (read, wrote) = (usage.input_tokens, usage.output_tokens);
+            format!("{} model calls so far, {read} tokens read and {wrote} written", usage.calls)
+        }
         E::Waits { text, .. } | E::Declined { text, .. } | E::MergeRefused { text, .. } => text.clone(),
         E::Rejected { text, .. } | E::ChoreFailed { text, .. } => text.clone(),
         E::Granted { lease, rows, .. } => {

@@ -12,7 +12,7 @@ use ikigai_wire::api::{
     Command, Event, Filter, LogEntry, NodeCommand, NodeView, OpenView, Snapshot, SubmitRequest, SubmitView,
     TaskView,
 };
-use ikigai_wire::rpc::{Cursor, Instruct, LogsFrom, Named, Steer, Text};
+use ikigai_wire::rpc::{Cursor, Instruct, LogsFrom, Named, Steer, Submission, Text};
 
 #[async_trait]
 impl NodeHandle for Remote {
@@ -25,7 +25,7 @@ impl NodeHandle for Remote {
     }
 
     async fn submit(&self, request: SubmitRequest) -> Answer<SubmitView> {
-        Ok(self.ask(Verb::Submit, &request).await?)
+        Ok(self.ask(Verb::Submit, &Submission::of(request)).await?)
     }
 
     async fn command(&self, task: &TaskId, command: Command) -> Answer<TaskView> {

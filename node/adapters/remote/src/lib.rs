@@ -9,6 +9,7 @@ pub mod place;
 
 mod access;
 mod call;
+mod cost;
 mod enrolment;
 mod notices;
 mod pin;
@@ -17,5 +18,6 @@ mod sse;
 mod target;
 mod terminal;
 
+pub use cost::CostOf;
 pub use node::RemoteNode;
 pub use terminal::Terminal;

@@ -47,8 +47,10 @@ pub struct Attempt {
     pub reason: Option<Reason>,
     /// In a sentence.
     pub detail: String,
-    /// What it used.
+    /// What it used so far, as it was last heard.
     pub usage: Usage,
+    /// When that was last written down, and what it was.
+    pub used: Option<(Timestamp, Usage)>,
     /// What it made.
     pub change: Option<Change>,
     /// Ref of what was not pushed.
@@ -159,6 +161,7 @@ impl Attempt {
             reason: None,
             detail: String::new(),
             usage: Usage::default(),
+            used: None,
             change: None,
             salvage: None,
             saved: None,

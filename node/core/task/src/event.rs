@@ -5,8 +5,8 @@ use crate::retry::Reason;
 use crate::spec::TaskSpec;
 use crate::state::{TaskState, WaitReason};
 use ikigai_types::{
-    Change, CheckResult, Commit, Epoch, Fence, Lease, NodeId, PatchId, PlacementRow, Resumed, TaskId,
-    Timestamp, Usage, Verdict, WorkloadId, Writer,
+    Change, CheckResult, Commit, Epoch, Fence, Lease, NodeId, PatchId, PlacementRow, Resumed, Submitter,
+    TaskId, Timestamp, Usage, Verdict, WorkloadId, Writer,
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,9 @@ pub enum Event {
     Submitted {
         /// What is to be done.
         spec: Box<TaskSpec>,
+        /// Who asked for it, when that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Submitter>,
     },
     /// It cannot go on by itself yet.
     Waits {
@@ -88,6 +91,13 @@ pub enum Event {
         fence: Fence,
         /// What it tried.
         what: String,
+    },
+    /// Its agent called its model. Each call is not worth an entry: what is here may be behind.
+    Used {
+        /// The lease.
+        fence: Fence,
+        /// What the attempt used so far.
+        usage: Usage,
     },
     /// A person types in its agent's terminal from now on: until it is handed back the agent gets no new turn.
     TakenOver {
@@ -303,6 +313,7 @@ impl Event {
             Self::Started { .. } => "started",
             Self::Session { .. } => "session",
             Self::Denied { .. } => "denied",
+            Self::Used { .. } => "used",
             Self::TakenOver { .. } => "taken-over",
             Self::HandedBack { .. } => "handed-back",
             Self::Evicting { .. } => "evicting",
@@ -342,6 +353,7 @@ impl Event {
             | Self::Started { fence, .. }
             | Self::Session { fence, .. }
             | Self::Denied { fence, .. }
+            | Self::Used { fence, .. }
             | Self::TakenOver { fence, .. }
             | Self::HandedBack { fence, .. }
             | Self::Evicting { fence, .. }

@@ -5,8 +5,8 @@ use crate::retry::Reason;
 use crate::spec::TaskSpec;
 use crate::state::WaitReason;
 use ikigai_types::{
-    AttemptId, Change, CheckResult, Commit, Epoch, Fence, NodeId, PatchId, PlacementRow, Resumed, TaskId,
-    Timestamp, Usage, Verdict, WorkloadId, Writer,
+    AttemptId, Change, CheckResult, Commit, Epoch, Fence, NodeId, PatchId, PlacementRow, Resumed, Submitter,
+    TaskId, Timestamp, Usage, Verdict, WorkloadId, Writer,
 };
 
 /// One cause.
@@ -14,8 +14,8 @@ use ikigai_types::{
 pub enum Input {
     /// Someone asks.
     Command(TaskId, Command),
-    /// New tasks; all are accepted or none. One that is known already is left as it is.
-    Submit(Vec<TaskSpec>),
+    /// New tasks, and who asks for them; all are accepted or none. One that is known already is left as it is.
+    Submit(Vec<TaskSpec>, Option<Submitter>),
     /// A person moves a task here whose owner is gone.
     Adopt(Adoption),
     /// A person moved this task to another node, whose epochs are above this one.
@@ -113,6 +113,13 @@ pub enum Observation {
         fence: Fence,
         /// Why.
         text: String,
+    },
+    /// Its agent called its model. Good under any lease: what was spent was spent.
+    Used {
+        /// The lease.
+        fence: Fence,
+        /// What the attempt used so far.
+        usage: Usage,
     },
     /// The node still holds it.
     Heartbeat {

@@ -67,7 +67,7 @@ impl Owner {
     pub fn handle(&mut self, input: Input, now: Timestamp) -> Vec<Effect> {
         let mut turn = Turn { owner: self, now, effects: Vec::new() };
         match input {
-            Input::Submit(specs) => turn.submit(specs),
+            Input::Submit(specs, by) => turn.submit(specs, by),
             Input::Command(task, command) => turn.command(&task, command),
             Input::Adopt(adoption) => turn.adopt(adoption),
             Input::Cede(task, epoch, to) => turn.cede(&task, epoch, to),
@@ -95,8 +95,9 @@ impl Owner {
     }
 
     fn apply(&mut self, record: &Record) {
-        if let Event::Submitted { spec } = &record.event {
-            self.tasks.entry(record.task.clone()).or_insert_with(|| Task::new((**spec).clone(), record.at));
+        if let Event::Submitted { spec, by } = &record.event {
+            let task = || Task::new((**spec).clone(), by.clone(), record.at);
+            self.tasks.entry(record.task.clone()).or_insert_with(task);
         }
         if let Some(task) = self.tasks.get_mut(&record.task) {
             task.apply(&record.event, record.at);
@@ -147,6 +148,7 @@ impl Turn<'_> {
             Observation::MakeRoom { task, evict, text, rows } => self.make_room(&task, &evict, text, rows),
             Observation::Declined { fence, text } => self.declined(fence, text),
             Observation::Heartbeat { fence } => self.heartbeat(fence),
+            Observation::Used { fence, usage } => self.used(&fence, usage),
             Observation::Started { fence, workload, base, isolation_missing } => {
                 if self.current(&fence, "start") {
                     self.renew(&fence);

@@ -165,6 +165,9 @@ pub struct Policy {
     pub note_turns: u32,
     /// How long a task that found no node waits before it looks again without being told.
     pub look_again: Duration,
+    /// How often what a running attempt used is written down; a crash forgets no more than that of one whose holder
+    /// never comes back.
+    pub used_every: Duration,
 }
 
 impl Default for Policy {
@@ -177,6 +180,7 @@ impl Default for Policy {
             machine_faults: 5,
             note_turns: 20,
             look_again: Duration::from_secs(30),
+            used_every: Duration::from_secs(60),
         }
     }
 }

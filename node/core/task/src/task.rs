@@ -6,7 +6,7 @@ use crate::attempt::{Attempt, Continues, Phase};
 use crate::retry::{Blame, Reason};
 use crate::spec::TaskSpec;
 use crate::state::TaskState;
-use ikigai_types::{Epoch, Fence, NodeId, PatchId, PlacementRow, Timestamp, Usage};
+use ikigai_types::{Epoch, Fence, NodeId, PatchId, PlacementRow, Submitter, Timestamp, Usage};
 use std::collections::BTreeSet;
 
 /// A task and its history.
@@ -14,6 +14,8 @@ use std::collections::BTreeSet;
 pub struct Task {
     /// What is to be done.
     pub spec: TaskSpec,
+    /// Who asked for it, when that is known.
+    pub submitted_by: Option<Submitter>,
     /// Where it is.
     pub state: TaskState,
     /// The highest epoch granted.
@@ -60,9 +62,10 @@ pub struct Task {
 
 impl Task {
     /// A task just submitted.
-    pub(crate) fn new(spec: TaskSpec, at: Timestamp) -> Self {
+    pub(crate) fn new(spec: TaskSpec, submitted_by: Option<Submitter>, at: Timestamp) -> Self {
         Self {
             spec,
+            submitted_by,
             state: TaskState::Queued,
             epoch: Epoch::default(),
             numbered: 0,

@@ -58,7 +58,7 @@ impl Desk {
     fn new() -> Self {
         let owner = Owner::new(me(), Policy::default());
         let mut desk = Self { owner, log: Vec::new(), acts: Vec::new(), now: Timestamp(1_000_000_000) };
-        desk.input(Input::Submit(vec![spec()]));
+        desk.input(Input::Submit(vec![spec()], None));
         desk
     }
 

@@ -51,6 +51,12 @@ impl Usage {
             cost,
         }
     }
+
+    /// This or `other`, whichever was counted later: an attempt's count only grows, and is heard more than once.
+    #[must_use]
+    pub const fn later(self, other: Self) -> Self {
+        if other.calls > self.calls { other } else { self }
+    }
 }
 
 #[cfg(test)]
@@ -63,6 +69,8 @@ mod tests {
         let unknown = Usage { calls: 1, ..Default::default() };
         assert_eq!(free.plus(unknown).cost, None);
         assert_eq!(Usage::default().plus(free).cost, Some(MicroUsd(0)));
+        let (first, second) = (Usage { calls: 1, ..free }, Usage { calls: 2, input_tokens: 7, ..free });
+        assert_eq!((first.later(second), second.later(first)), (second, second));
         let shown = [0, 1, 99, 100, 1_234_567].map(|n| MicroUsd(n).to_string());
         assert_eq!(shown, ["$0.00", "<$0.0001", "<$0.0001", "$0.0001", "$1.2345"]);
     }

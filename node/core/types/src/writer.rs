@@ -19,10 +19,15 @@ pub struct Writer {
 impl Writer {
     /// Somebody called `name` on `node`: what is no letter, digit or one of `._@-` is replaced, and it is cut.
     pub fn new(name: &str, node: NodeId) -> Self {
-        let plain = |c: char| if c.is_ascii_alphanumeric() || "._@-".contains(c) { c } else { '-' };
-        let name: String = name.chars().take(MAX_NAME).map(plain).collect();
-        Self { name: if name.is_empty() { "somebody".to_owned() } else { name }, node }
+        Self { name: plain(name), node }
     }
+}
+
+/// The name of a person as everybody may be shown it.
+pub(crate) fn plain(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._@-".contains(c) { c } else { '-' };
+    let name: String = name.chars().take(MAX_NAME).map(plain).collect();
+    if name.is_empty() { "somebody".to_owned() } else { name }
 }
 
 #[cfg(test)]

@@ -231,8 +231,8 @@ impl Run {
     /// Ends what is left of it. The note goes last: until then a restart comes back here.
     async fn clean_up(&mut self) {
         let fence = self.fence().clone();
+        self.settle_usage().await;
         let parts = &self.shared.parts;
-        let _ = parts.gates.close(&fence).await;
         // A start that failed may have left a container too.
         let gone = match &self.note.workload {
             Some(workload) => {
@@ -250,6 +250,18 @@ impl Run {
         log_failure("remove a workspace", parts.workspaces.remove(&fence).await);
         let _ = tokio::fs::remove_dir_all(self.shared.run_folder(&fence)).await;
         log_failure("remove a note", parts.store.commit(Batch::default().delete(note_key(&fence))).await);
+    }
+
+    /// Closes the gate; what was used since the end was told, by an agent that stayed for its editor, is told too.
+    async fn settle_usage(&mut self) {
+        if let Ok(used) = self.shared.parts.gates.close(self.fence()).await {
+            self.note.usage = self.note.usage.later(used);
+        }
+        let told = self.note.ended.as_ref().map_or(self.note.usage, |e| e.usage);
+        if self.note.delivered && self.note.usage.calls > told.calls {
+            log_failure("note what was used", self.keep_note().await);
+            self.teller.settle(self.note.usage).await;
+        }
     }
 
     /// Saves what a person may have left in the editor after the result was taken, and what could not be saved

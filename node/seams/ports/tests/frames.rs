@@ -8,12 +8,12 @@
 use ikigai_ports::peer::Appended;
 use ikigai_ports::rpc::Verb;
 use ikigai_wire::api::{
-    Event, Filter, LogEntry, NodeView, OpenView, Problem, Snapshot, SubmitRequest, SubmitView, TaskView,
+    Event, Filter, LogEntry, NodeView, OpenView, Problem, Snapshot, SubmitView, TaskView,
 };
 use ikigai_wire::peer::{Admission, Check, Checked, Copied, CopyAsk, Lines, Offer, Reply, Report, Roster};
 use ikigai_wire::rpc::{
-    Cursor, Direct, Fault, Instruct, Item, LogsFrom, Named, Nothing, PackOf, Steer, Text, decode, decode_all,
-    encode,
+    Cursor, Direct, Fault, Instruct, Item, LogsFrom, Named, Nothing, PackOf, Steer, Submission, Text, decode,
+    decode_all, encode,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -52,7 +52,7 @@ fn hold(frame: &Frame) -> Vec<u8> {
         "Snapshot.answer" => of::<Snapshot>(frame),
         "Task.ask" | "Open.ask" | "Diff.ask" => of::<Named>(frame),
         "Task.answer" | "Command.answer" => of::<TaskView>(frame),
-        "Submit.ask" => of::<SubmitRequest>(frame),
+        "Submit.ask" => of::<Submission>(frame),
         "Submit.answer" => of::<SubmitView>(frame),
         "Command.ask" => of::<Instruct>(frame),
         "Steer.ask" => of::<Steer>(frame),
@@ -148,6 +148,15 @@ fn every_message_of_this_version_is_recorded() {
         // Pieces of a pack are bytes of git.
         assert!(verb == Verb::Pack || names.contains(&*format!("{}.{answer}", verb.name())), "{verb:?}");
     }
+}
+
+#[test]
+fn a_submission_with_a_wish_that_is_not_understood_is_refused() {
+    let plain = json!({ "project": "/p", "by": "alice" });
+    let read: Submission = decode(&encode(&plain)).unwrap();
+    assert_eq!((read.request.project.as_str(), read.by.as_deref()), ("/p", Some("alice")));
+    let wish = json!({ "project": "/p", "by": "alice", "onTheMoon": true });
+    assert!(decode::<Submission>(&encode(&wish)).is_err());
 }
 
 #[test]

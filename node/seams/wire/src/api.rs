@@ -4,6 +4,7 @@
 
 mod access;
 mod audit;
+mod cost;
 mod event;
 mod mesh;
 mod notice;
@@ -17,13 +18,14 @@ mod view;
 
 pub use access::{PassView, ShareRequest, TokenRequest, UserChange, UserRequest, UserView};
 pub use audit::{AuditCheck, AuditEntry};
+pub use cost::{CostBy, CostGroup, CostView, InvalidCostBy, is_of};
 pub use event::{Event, LogEntry};
 pub use mesh::{InvitationView, InviteRequest, JoinRequest, JoinView, MemberView, MeshView};
 pub use notice::ChannelView;
 pub use patch::{CheckView, Evidence, NoteView, PatchView, RevisionView};
 pub use problem::{Code, Problem};
 pub use request::{
-    Command, DisconnectOptions, Filter, NodeCommand, SubmitRequest, SubmitSource, TaskOptions,
+    Caller, Command, DisconnectOptions, Filter, NodeCommand, SubmitRequest, SubmitSource, TaskOptions,
 };
 pub use seed::{CapacityView, EvictRequest, HealthView, PatchItem, PodView};
 pub use session::{LoginLink, LoginRequest, LoginReturn, LoginStart, LoginWays, SessionView};

@@ -122,6 +122,11 @@ pub enum News {
         /// What it tried.
         what: String,
     },
+    /// Its agent called its model. The answer says nothing of the lease.
+    Used {
+        /// What the attempt used so far, as its gate counted it.
+        usage: Usage,
+    },
     /// Who types in the agent's terminal; nobody: the agent goes on.
     Typing {
         /// Who.

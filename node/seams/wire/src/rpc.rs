@@ -7,7 +7,7 @@
 mod ask;
 mod fault;
 
-pub use ask::{Cursor, Direct, Instruct, Item, LogsFrom, Named, Nothing, PackOf, Steer, Text};
+pub use ask::{Cursor, Direct, Instruct, Item, LogsFrom, Named, Nothing, PackOf, Steer, Submission, Text};
 pub use fault::{Fault, FaultKind, MAX_FAULT_TEXT, cut};
 
 use serde::Serialize;

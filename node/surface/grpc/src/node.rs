@@ -7,19 +7,24 @@ use futures::stream::BoxStream;
 use ikigai_ports::NodeHandle;
 use ikigai_ports::node::Answer;
 use ikigai_ports::rpc::Verb;
-use ikigai_types::TaskId;
+use ikigai_types::{NodeId, TaskId};
 use ikigai_wire::api::{Code, Event, LogEntry, Problem};
-use ikigai_wire::rpc::{Cursor, Instruct, LogsFrom, Named, Steer, Text, decode, encode};
+use ikigai_wire::rpc::{Cursor, Instruct, LogsFrom, Named, Steer, Submission, Text, decode, encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tonic::Status;
 
-/// Answers `verb`.
-pub(crate) async fn answer(node: &dyn NodeHandle, verb: Verb, message: &[u8]) -> Result<Bytes, Status> {
+/// Answers `verb`, asked by `caller`.
+pub(crate) async fn answer(
+    node: &dyn NodeHandle,
+    caller: NodeId,
+    verb: Verb,
+    message: &[u8],
+) -> Result<Bytes, Status> {
     match verb {
         Verb::Snapshot => written(node.snapshot(read(message)?).await),
         Verb::Task => written(node.task(&read::<Named>(message)?.task).await),
-        Verb::Submit => written(node.submit(read(message)?).await),
+        Verb::Submit => written(node.submit(read::<Submission>(message)?.from_node(caller)).await),
         Verb::Command => {
             let Instruct { task, command } = read(message)?;
             written(node.command(&task, command).await)

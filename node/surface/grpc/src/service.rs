@@ -123,7 +123,7 @@ impl UnaryService<Bytes> for Asked {
             let answer = if verb.path().starts_with("/ikigai.v1.Peer/") {
                 peer::answer(&*served.peer, caller, verb, &message).await
             } else {
-                node::answer(&*served.node, verb, &message).await
+                node::answer(&*served.node, caller, verb, &message).await
             };
             answer.map(Response::new)
         })

@@ -4,6 +4,7 @@ mod access;
 mod actions;
 mod allow;
 mod audit;
+mod cost;
 mod events;
 mod extract;
 mod logs;
@@ -62,6 +63,7 @@ pub(crate) fn table() -> Vec<Route> {
         access::routes(),
         share::routes(),
         audit::routes(),
+        cost::routes(),
         notices::routes(),
     ]
     .into_iter()

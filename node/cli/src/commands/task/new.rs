@@ -120,6 +120,7 @@ impl New {
             options: self.how.options(),
             dry_run: self.dry.dry_run,
             idempotency_key: Some(random_key()),
+            ..SubmitRequest::default()
         };
         let node = env.node()?;
         let answer = node.submit(request).await?;

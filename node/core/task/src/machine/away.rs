@@ -56,7 +56,8 @@ impl Turn<'_> {
     }
 
     pub(super) fn close(&mut self, fence: &Fence, node: NodeId, reason: Reason, detail: String) {
-        self.emit(&fence.attempt.task, over(fence.clone(), reason, detail));
+        let usage = self.heard(fence);
+        self.emit(&fence.attempt.task, over(fence.clone(), reason, detail, usage));
         self.act(Effect::Stop { fence: fence.clone(), node, grace: 0, reason });
     }
 

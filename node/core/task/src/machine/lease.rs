@@ -1,6 +1,7 @@
 //! While a node holds the lease: renewing, running out, quota, the end.
 
 use super::Turn;
+use crate::attempt::Phase;
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::input::Observation;
@@ -35,6 +36,20 @@ impl Turn<'_> {
         let (fence, node) = (fence.clone(), held.node);
         let holds = matches!(task.state, TaskState::Paused | TaskState::Waiting(WaitReason::Quota));
         self.act(if holds { Effect::Hold { fence, node } } else { Effect::Unhold { fence, node } });
+    }
+
+    /// What an attempt has used. It is taken note of at once, and written down now and then while it runs; of one
+    /// that has ended always, for nothing else will. It renews nothing, and no lease is too old for it.
+    pub(super) fn used(&mut self, fence: &Fence, usage: Usage) {
+        let Some(task) = self.owner.tasks.get_mut(&fence.attempt.task) else { return };
+        let Some(a) = task.attempts.iter_mut().find(|a| a.fence == *fence) else { return };
+        a.usage = a.usage.later(usage);
+        let (usage, ended) = (a.usage, a.phase == Phase::Ended);
+        let (written, before) = a.used.unwrap_or((a.started_at, Usage::default()));
+        let due = ended || written.after(self.owner.policy.used_every) <= self.now;
+        if due && usage.calls > before.calls {
+            self.emit(&fence.attempt.task, Event::Used { fence: fence.clone(), usage });
+        }
     }
 
     pub(super) fn quota(&mut self, fence: Fence, until: Timestamp) {
@@ -88,7 +103,7 @@ impl Turn<'_> {
         let aside =
             reason.is_some() && task.is_some_and(|t| t.away(&fence).is_some() && t.active().is_some());
         if !aside && !self.current(&fence, "result") {
-            return;
+            return self.used(&fence, usage);
         }
         self.emit(&id, Event::Ended { fence, exit_code, reason, detail, usage, change, salvage, saved });
         match reason {
@@ -107,20 +122,30 @@ impl Turn<'_> {
         let active = self.owner.tasks.get(id).and_then(|t| t.active().map(|a| (a.fence.clone(), a.node)));
         if let Some((fence, node)) = active {
             let detail = format!("{} by a person", reason.name());
-            self.emit(id, over(fence.clone(), reason, detail));
+            let usage = self.heard(&fence);
+            self.emit(id, over(fence.clone(), reason, detail, usage));
             self.act(Effect::Stop { fence, node, grace, reason });
         }
     }
 }
 
+impl Turn<'_> {
+    /// What the attempt of `fence` used, as far as it was heard.
+    pub(super) fn heard(&self, fence: &Fence) -> Usage {
+        let task = self.owner.tasks.get(&fence.attempt.task);
+        let attempt = task.and_then(|t| t.attempts.iter().find(|a| a.fence == *fence));
+        attempt.map(|a| a.usage).unwrap_or_default()
+    }
+}
+
 /// The end of an attempt that its holder did not tell of.
-pub(super) fn over(fence: Fence, reason: Reason, detail: String) -> Event {
+pub(super) fn over(fence: Fence, reason: Reason, detail: String, usage: Usage) -> Event {
     Event::Ended {
         fence,
         exit_code: None,
         reason: Some(reason),
         detail,
-        usage: Usage::default(),
+        usage,
         change: None,
         salvage: None,
         saved: None,

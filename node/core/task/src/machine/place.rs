@@ -8,10 +8,10 @@ use crate::retry::Reason;
 use crate::spec::TaskSpec;
 use crate::state::{TaskState, WaitReason};
 use crate::task::Task;
-use ikigai_types::{AttemptId, Fence, Lease, NodeId, PlacementRow, TaskId};
+use ikigai_types::{AttemptId, Fence, Lease, NodeId, PlacementRow, Submitter, TaskId};
 
 impl Turn<'_> {
-    pub(super) fn submit(&mut self, specs: Vec<TaskSpec>) {
+    pub(super) fn submit(&mut self, specs: Vec<TaskSpec>, by: Option<Submitter>) {
         let ceded = specs.iter().find_map(|s| Some((s.id.clone(), self.owner.ceded_to(&s.id)?)));
         if let Some((task, owner)) = ceded {
             return self.refuse(Refusal::Ceded { task, owner });
@@ -19,7 +19,7 @@ impl Turn<'_> {
         let fresh: Vec<_> = specs.into_iter().filter(|s| !self.owner.tasks.contains_key(&s.id)).collect();
         let ids: Vec<_> = fresh.iter().map(|s| s.id.clone()).collect();
         for spec in fresh {
-            self.emit(&spec.id.clone(), Event::Submitted { spec: Box::new(spec) });
+            self.emit(&spec.id.clone(), Event::Submitted { spec: Box::new(spec), by: by.clone() });
         }
         for id in &ids {
             self.wait_for_dependency(id);

@@ -21,6 +21,12 @@ impl Task {
                     a.denied.last.clone_from(what);
                 }
             }
+            Event::Used { fence, usage } => {
+                if let Some(a) = self.attempt_mut(fence) {
+                    a.usage = a.usage.later(*usage);
+                    a.used = Some((at, *usage));
+                }
+            }
             Event::Session { fence, how } => {
                 self.attempt_mut(fence).into_iter().for_each(|a| a.resumed = Some(*how));
             }
@@ -202,7 +208,8 @@ impl Task {
             a.exit_code = *exit_code;
             a.reason = *reason;
             a.detail.clone_from(detail);
-            a.usage = *usage;
+            a.usage = a.usage.later(*usage);
+            a.used = Some((at, a.usage));
             a.change.clone_from(change);
             a.salvage.clone_from(salvage);
             a.saved.clone_from(saved);

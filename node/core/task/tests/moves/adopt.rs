@@ -34,7 +34,7 @@ fn a_new_owner_grants_above_whatever_the_old_one_may_have() {
     assert_eq!((old.refused.clone(), old.owner.tasks().len()), (None, 0), "the old owner follows");
     assert!(old.stopped.contains(&unseen));
     let again = crate::world::spec(Disconnect::default());
-    old.input(Input::Submit(vec![again.clone()]));
+    old.input(Input::Submit(vec![again.clone()], None));
     let owner = new.owner.node();
     assert_eq!(old.refused, Some(Refusal::Ceded { task: again.id, owner }));
     old.end(&unseen, None);

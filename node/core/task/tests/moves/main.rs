@@ -6,4 +6,5 @@ mod patch;
 mod preempt;
 mod room;
 mod typing;
+mod used;
 mod world;

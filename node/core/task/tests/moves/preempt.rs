@@ -32,7 +32,7 @@ impl Slot {
         let owner = Owner::new(me(), Policy::default());
         let now = Timestamp(1_000_000);
         let mut slot = Self { owner, now, log: Vec::new(), stopped: Vec::new(), asked: Vec::new() };
-        slot.input(Input::Submit(specs));
+        slot.input(Input::Submit(specs, None));
         slot
     }
 
@@ -98,7 +98,7 @@ const WAITS: TaskState = TaskState::Waiting(WaitReason::Capacity);
 fn what_is_more_important_gets_the_room_and_both_say_so() {
     let mut slot = Slot::new(vec![named("low", 0)]);
     let low = slot.fence("low");
-    slot.input(Input::Submit(vec![named("high", 5)]));
+    slot.input(Input::Submit(vec![named("high", 5)], None));
     assert_eq!((slot.stopped.as_slice(), slot.state("high")), (&[low.clone()][..], WAITS));
     assert_eq!(slot.why("low"), "preempted: is being ended on n to make room for high");
 
@@ -119,7 +119,7 @@ fn what_is_more_important_gets_the_room_and_both_say_so() {
 fn nobody_is_ended_for_an_equal_or_without_a_priority_above_zero() {
     for (holder, asks) in [(0, 0), (5, 5), (7, 5), (-9, 0), (-9, -1)] {
         let mut slot = Slot::new(vec![named("a", holder)]);
-        slot.input(Input::Submit(vec![named("b", asks)]));
+        slot.input(Input::Submit(vec![named("b", asks)], None));
         assert!(slot.stopped.is_empty(), "{holder} for {asks}");
         // Not even when placement says so.
         let evict = vec![AttemptId { task: id("a"), number: 1 }];
@@ -135,7 +135,7 @@ fn what_a_person_types_in_and_what_is_checked_is_spared() {
     let low = slot.fence("low");
     let writer = Some(Writer::new("ann", me()));
     slot.input(Input::Observation(Observation::Typing { fence: low.clone(), writer }));
-    slot.input(Input::Submit(vec![named("high", 5)]));
+    slot.input(Input::Submit(vec![named("high", 5)], None));
     assert!(slot.stopped.is_empty(), "somebody types in it");
     slot.input(Input::Observation(Observation::Typing { fence: low.clone(), writer: None }));
     slot.input(Input::Observation(Observation::CapacityChanged));

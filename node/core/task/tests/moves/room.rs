@@ -48,7 +48,7 @@ impl Crowd {
     fn submit(&mut self) -> Vec<Record> {
         let id = |n| TaskId::new(format!("p.f.T{n:03}")).unwrap();
         let specs = (0..TASKS).map(|n| ikigai_task::TaskSpec { id: id(n), ..spec(Disconnect::default()) });
-        self.input(Input::Submit(specs.collect()))
+        self.input(Input::Submit(specs.collect(), None))
     }
 
     fn waiting(&self) -> usize {

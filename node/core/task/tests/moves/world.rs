@@ -66,7 +66,7 @@ impl World {
         let owner = Owner::new(me(), Policy::default());
         let (log, now) = (Vec::new(), Timestamp(1_000_000));
         let mut world = Self { owner, log, now, refused: None, stopped: Vec::new(), acts: Vec::new() };
-        world.input(Input::Submit(vec![spec(disconnect)]));
+        world.input(Input::Submit(vec![spec(disconnect)], None));
         world
     }
 

@@ -122,7 +122,7 @@ impl World {
             crashes: 0,
             refused: 0,
         };
-        world.input(Input::Submit((0..TASKS).map(spec).collect()));
+        world.input(Input::Submit((0..TASKS).map(spec).collect(), None));
         world
     }
 

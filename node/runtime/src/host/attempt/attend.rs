@@ -159,6 +159,7 @@ impl Run {
             GateEvent::Used { total } => {
                 self.note.usage = total;
                 super::log_failure("note what was used", self.keep_note().await);
+                self.teller.tell(News::Used { usage: total });
                 return self.end_turns();
             }
             GateEvent::Upstream { what } => return tracing::warn!(what, "the model provider"),
@@ -254,6 +255,8 @@ impl Run {
     /// The owner answered: the lease is good from before it was asked, or it is not good any more.
     pub(super) async fn answered(&mut self, told: teller::Told) {
         match told.reply {
+            // What was used was used, whoever holds the lease.
+            _ if matches!(told.news, News::Used { .. }) => {}
             Ok(Reply::Taken { lease_ms }) => {
                 self.lease_until = told.sent.after(Duration::from_millis(lease_ms));
                 self.note.lease_ms = lease_ms;

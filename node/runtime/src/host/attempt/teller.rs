@@ -2,7 +2,7 @@
 
 use crate::host::Shared;
 use ikigai_ports::{PortError, PortResult};
-use ikigai_types::{Fence, NodeId, Timestamp};
+use ikigai_types::{Fence, NodeId, Timestamp, Usage};
 use ikigai_wire::peer::{News, Reply, Report};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,6 +13,8 @@ use tokio_util::task::AbortOnDropHandle;
 const WAITING: usize = 64;
 /// How long a call to the owner may take.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// How often an owner is told what was used after the end.
+const SETTLING: u32 = 60;
 /// How long after a call that did not get through the next one is made.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -23,6 +25,8 @@ pub(super) struct Teller {
     fence: Fence,
     waiting: VecDeque<News>,
     call: Option<AbortOnDropHandle<Told>>,
+    /// The answer to that call renews the lease.
+    renews: bool,
 }
 
 /// What came of telling one thing.
@@ -35,13 +39,16 @@ pub(super) struct Told {
 
 impl Teller {
     pub(super) fn new(shared: Arc<Shared>, owner: NodeId, fence: Fence) -> Self {
-        Self { shared, owner, fence, waiting: VecDeque::new(), call: None }
+        Self { shared, owner, fence, waiting: VecDeque::new(), call: None, renews: false }
     }
 
-    /// Has `news` told in its turn. A heartbeat that still waits is enough.
+    /// Has `news` told in its turn. A heartbeat that still waits is enough, and of what was used the last count.
     pub(super) fn tell(&mut self, news: News) {
-        let beats = matches!(news, News::Heartbeat);
-        if beats && (self.call.is_some() || !self.waiting.is_empty()) {
+        if counts(&news) {
+            self.waiting.retain(|n| !counts(n));
+        }
+        let renewed = self.call.is_some() && self.renews || self.waiting.iter().any(|n| !counts(n));
+        if matches!(news, News::Heartbeat) && renewed {
             return;
         }
         if self.waiting.len() < WAITING {
@@ -53,7 +60,10 @@ impl Teller {
     pub(super) async fn next(&mut self) -> Told {
         if self.call.is_none() {
             match self.waiting.pop_front() {
-                Some(news) => self.call = Some(self.call(news)),
+                Some(news) => {
+                    self.renews = !counts(&news);
+                    self.call = Some(self.call(news));
+                }
                 None => std::future::pending().await,
             }
         }
@@ -67,9 +77,9 @@ impl Teller {
         told
     }
 
-    /// Tells what still waits but heartbeats, then `news`, again and again until there is an answer to it.
+    /// Tells what still waits but heartbeats and counts, then `news`, again and again until there is an answer to it.
     pub(super) async fn finish(&mut self, news: News) -> Reply {
-        self.waiting.retain(|n| !matches!(n, News::Heartbeat));
+        self.waiting.retain(|n| !matches!(n, News::Heartbeat) && !counts(n));
         self.waiting.push_back(news);
         loop {
             let told = self.next().await;
@@ -84,6 +94,22 @@ impl Teller {
                     self.shared.parts.clock.sleep(PAUSE).await;
                 }
             }
+        }
+    }
+
+    /// Tells what was used after the end was told. An owner that is away is waited for, but not for ever.
+    pub(super) async fn settle(&mut self, usage: Usage) {
+        self.waiting.clear();
+        for _ in 0..SETTLING {
+            self.tell(News::Used { usage });
+            match self.next().await {
+                Told { news: News::Used { usage: told }, reply: Ok(_), .. } if told == usage => return,
+                Told { reply: Ok(_) | Err(PortError::Unavailable { .. }), .. } => {}
+                Told { reply: Err(error), .. } => {
+                    return tracing::warn!(error = error.chain(), "the owner does not take what was used");
+                }
+            }
+            self.shared.parts.clock.sleep(PAUSE).await;
         }
     }
 
@@ -105,6 +131,11 @@ impl Teller {
             Told { news, sent, reply }
         }))
     }
+}
+
+/// Whether it only counts what was used: the next count says it again, and the lease has no part in it.
+const fn counts(news: &News) -> bool {
+    matches!(news, News::Used { .. })
 }
 
 /// Whether it is told until the owner has it.

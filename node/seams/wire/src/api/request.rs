@@ -1,7 +1,8 @@
 //! What a person or program asks of a node.
 
 use ikigai_types::{
-    Disconnect, Limits, Preferences, Reconcile, Resources, Selector, Spread, Toleration, WorkloadClass,
+    Disconnect, Limits, NodeId, Preferences, Reconcile, Resources, Selector, Spread, Toleration,
+    WorkloadClass,
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,19 @@ pub struct SubmitRequest {
     pub dry_run: bool,
     /// The same key twice is the same submission.
     pub idempotency_key: Option<String>,
+    /// Who asks, as whoever took the request knows them. Never part of the document: nobody says of themselves
+    /// who they are.
+    #[serde(skip)]
+    pub by: Option<Caller>,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Name of the user.
+    pub user: String,
+    /// The other node the user came to, when it passed the request on; that node answers for the name.
+    pub via: Option<NodeId>,
 }
 
 /// Where tasks come from.

@@ -168,6 +168,9 @@ pub struct TaskView {
     pub usage: Usage,
     /// Limits of an attempt.
     pub limits: Limits,
+    /// The user who asked for it, and the node they came to: `alice@laptop`; absent when that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submitted_by: Option<String>,
     /// When it was accepted by its owner.
     pub submitted_at: Timestamp,
     /// When its state last changed.

@@ -1,9 +1,10 @@
 //! What only calls carry: several arguments together, answers that are no document, items of streams.
 
-use crate::api::{Command, NodeCommand, Problem};
+use crate::api::{Caller, Command, NodeCommand, Problem, SubmitRequest};
 use crate::peer::Order;
 use ikigai_types::{AttemptId, Commit, Fence, NodeId, ProjectId, TaskId};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// An order for an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,43 @@ pub struct Instruct {
     pub task: TaskId,
     /// What to do.
     pub command: Command,
+}
+
+/// A submission that a node passes on for one of its users. With a wish that is not understood it is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", try_from = "Map<String, Value>")]
+pub struct Submission {
+    /// What is submitted.
+    #[serde(flatten)]
+    pub request: SubmitRequest,
+    /// Name of the user, as that node knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+// === impl Submission ===
+
+impl TryFrom<Map<String, Value>> for Submission {
+    type Error = serde_json::Error;
+
+    fn try_from(mut fields: Map<String, Value>) -> Result<Self, serde_json::Error> {
+        let by = fields.remove("by").map(serde_json::from_value).transpose()?;
+        Ok(Self { request: serde_json::from_value(Value::Object(fields))?, by })
+    }
+}
+
+impl Submission {
+    /// What is passed on.
+    pub fn of(mut request: SubmitRequest) -> Self {
+        let by = request.by.take().map(|c| c.user);
+        Self { request, by }
+    }
+
+    /// The request as the node `from` passed it on.
+    pub fn from_node(self, from: NodeId) -> SubmitRequest {
+        let by = self.by.map(|user| Caller { user, via: Some(from) });
+        SubmitRequest { by, ..self.request }
+    }
 }
 
 /// A node, and what to do to it.

@@ -5,9 +5,11 @@ use super::extract::{key, parse, read};
 use super::nodes::own;
 use crate::api::Shared;
 use crate::reply::{Failure, Reply, document};
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use http::HeaderMap;
+use ikigai_access::Principal;
 use ikigai_types::TaskId;
 use ikigai_wire::api::{
     AttemptView, CapacityView, Command, EvictRequest, Filter, HealthView, List, PodView, TaskView,
@@ -70,8 +72,8 @@ fn pod(task: &TaskView, attempt: &AttemptView) -> PodView {
     }
 }
 
-pub(super) async fn schedule(app: App, headers: HeaderMap, body: Body) -> Reply {
-    super::tasks::submit(app, headers, body).await
+pub(super) async fn schedule(app: App, who: Extension<Principal>, headers: HeaderMap, body: Body) -> Reply {
+    super::tasks::submit(app, who, headers, body).await
 }
 
 pub(super) async fn evict(State(app): App, headers: HeaderMap, body: Body) -> Reply {

@@ -3,10 +3,12 @@
 use super::App;
 use super::extract::{Names, Params, key, parse, read};
 use crate::reply::{Failure, Reply, document};
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use http::HeaderMap;
-use ikigai_wire::api::{Filter, List, SubmitRequest, TaskView};
+use ikigai_access::Principal;
+use ikigai_wire::api::{Caller, Filter, List, SubmitRequest, TaskView};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -67,7 +69,12 @@ pub(super) async fn show(State(app): App, Names(id): Names<String>) -> Reply {
     document("Task", app.handle.task(&id).await?)
 }
 
-pub(super) async fn submit(State(app): App, headers: HeaderMap, body: Body) -> Reply {
+pub(super) async fn submit(
+    State(app): App,
+    Extension(who): Extension<Principal>,
+    headers: HeaderMap,
+    body: Body,
+) -> Reply {
     let mut request: SubmitRequest = parse(&read(body).await?)?;
     if let Some(key) = key(&headers)? {
         if request.idempotency_key.as_ref().is_some_and(|own| *own != key) {
@@ -75,5 +82,6 @@ pub(super) async fn submit(State(app): App, headers: HeaderMap, body: Body) -> R
         }
         request.idempotency_key = Some(key);
     }
+    request.by = Some(Caller { user: who.name().to_owned(), via: None });
     document("Submission", app.handle.submit(request).await?)
 }

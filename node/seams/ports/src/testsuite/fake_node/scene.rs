@@ -69,6 +69,7 @@ pub(super) fn task(short: &str, title: &str, state: &str, project: &str, at: Tim
         patch: None,
         usage: Usage::default(),
         limits: Limits::default(),
+        submitted_by: Some("owner@laptop".into()),
         submitted_at: at,
         updated_at: at,
     }

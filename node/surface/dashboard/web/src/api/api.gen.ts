@@ -157,6 +157,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/cost": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What agents used, as their gates counted it, attempts that still run included */
+        get: operations["showCost"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/events": {
         parameters: {
             query?: never;
@@ -1139,6 +1156,41 @@ export interface components {
             /** @description The commit that was saved of it. */
             commit: string;
         };
+        /** @description What use is summed by. */
+        CostBy: "user" | "project" | "task" | "attempt" | "node";
+        /** @description What was used by one user, project, task, attempt or node. */
+        CostGroup: {
+            /**
+             * Format: uint64
+             * @description Attempts of it.
+             */
+            attempts: number;
+            /** @description What those cost whose cost is known. */
+            knownCostMicroUsd: components["schemas"]["MicroUsd"];
+            /** @description Whose or what it is. */
+            name: string;
+            /**
+             * Format: uint64
+             * @description Of those, how many have not ended: what they use still grows.
+             */
+            running: number;
+            /**
+             * Format: uint64
+             * @description Tasks of it.
+             */
+            tasks: number;
+            /** @description What they used. The cost is unknown when that of one of them is. */
+            usage: components["schemas"]["Usage"];
+        };
+        /** @description What agents used, as their gates counted it, attempts that still run included. */
+        CostView: {
+            /** @description What it is summed by. */
+            by: components["schemas"]["CostBy"];
+            /** @description The sums, the dearest first. */
+            groups: components["schemas"]["CostGroup"][];
+            /** @description Of all of them. */
+            total: components["schemas"]["CostGroup"];
+        };
         /** @description An edge of the task graph. */
         EdgeView: {
             /** @description Why: `explicit`, `phase`, `file-order`, `same-file src/a.rs`, `tests-first`. */
@@ -1809,6 +1861,8 @@ export interface components {
             state: string;
             /** @description When it was accepted by its owner. */
             submittedAt: components["schemas"]["Timestamp"];
+            /** @description The user who asked for it, and the node they came to: `alice@laptop`; absent when that is not known. */
+            submittedBy?: string | null;
             /** @description One line of what is to be done. */
             title: string;
             /** @description When its state last changed. */
@@ -2432,6 +2486,41 @@ export interface operations {
                         /** @constant */
                         kind: "AuditCheck";
                     } & components["schemas"]["AuditCheck"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    showCost: {
+        parameters: {
+            query?: {
+                /** @description `user`, `project`, `task`, `attempt` or `node`; `user` when absent. */
+                by?: string | null;
+                /** @description Only of tasks that this user submitted (`alice`, or `alice@laptop`). */
+                user?: string | null;
+                /** @description Only of this project checkout (an absolute path). */
+                project?: string | null;
+                /** @description Only of this feature (`001-shop`). */
+                feature?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        apiVersion: "ikigai.dev/v1";
+                        /** @constant */
+                        kind: "Cost";
+                    } & components["schemas"]["CostView"];
                 };
             };
             default: components["responses"]["Error"];
