@@ -79,7 +79,7 @@ impl Run {
         let times = self.ids.iter().cloned().zip(self.minutes.map(|m| m * MINUTE));
         self.world.run_times = times.collect();
         self.world.tasks = self.ids.iter().map(|id| (id.clone(), 0)).collect();
-        self.world.input(0, Input::Submit(specs), Asker::Submitter(self.ids.clone()));
+        self.world.input(0, Input::Submit(specs, None), Asker::Submitter(self.ids.clone()));
         let from = self.world.now;
         while !self.ended() {
             self.world.run(100);
