@@ -75,24 +75,19 @@ impl GitCheckout {
         Ok(call)
     }
 
-    /// The checkout's git folder if a commit or merge may begin there now.
-    async fn at_rest(&self, checkout: &Path) -> PortResult<Option<PathBuf>> {
+    /// The checkout's git folder and the commit of the branch it is on, if a commit or merge may begin there now.
+    async fn at_rest(&self, checkout: &Path) -> PortResult<Option<Rest>> {
         let ask = self.call(checkout, "rev-parse")?.args(["--path-format=absolute", "--git-dir"]);
-        let answer = ask.answer().await?;
-        let folder = PathBuf::from(String::from_utf8_lossy(&answer.stdout).trim_end_matches('\n'));
-        let busy = || UNDER_WAY.iter().any(|name| folder.join(name).exists());
-        Ok((answer.code == 0 && !busy()).then_some(folder))
-    }
-
-    /// The commit of the branch the checkout is on; `None` when it is on none.
-    async fn head(&self, checkout: &Path) -> PortResult<Option<Commit>> {
-        if !self.call(checkout, "symbolic-ref")?.args(["--quiet", "HEAD"]).holds().await.unwrap_or(false) {
-            return Ok(None);
-        }
-        let ask = self.call(checkout, "rev-parse")?.args(["--verify", "--quiet", "HEAD^{commit}"]);
-        let answer = ask.answer().await?;
-        let id = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
-        Ok(crate::commit::is_object_id(&id).then_some(Commit(id)))
+        let answer = ask.args(["HEAD^{commit}", "--symbolic-full-name", "HEAD"]).answer().await?;
+        let text = String::from_utf8_lossy(&answer.stdout).into_owned();
+        let mut lines = text.trim_end_matches('\n').rsplitn(3, '\n');
+        let (branch, head, folder) = (lines.next(), lines.next(), lines.next());
+        let (Some(branch), Some(head), Some(folder)) = (branch, head, folder) else { return Ok(None) };
+        let rest = Rest { folder: PathBuf::from(folder), head: Commit(head.to_owned()) };
+        let busy = || UNDER_WAY.iter().any(|name| rest.folder.join(name).exists());
+        // On no branch it says `HEAD` again.
+        let sound = answer.code == 0 && branch.starts_with("refs/") && crate::commit::is_object_id(head);
+        Ok((sound && !busy()).then_some(rest))
     }
 
     /// Whether one of `paths` (NUL after each) goes through a filter, which would have to run.
@@ -107,6 +102,12 @@ impl GitCheckout {
         }
         Ok(false)
     }
+}
+
+/// A checkout on a branch with a commit, and nothing under way.
+struct Rest {
+    folder: PathBuf,
+    head: Commit,
 }
 
 #[async_trait]

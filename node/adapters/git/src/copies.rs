@@ -183,15 +183,17 @@ impl Copies {
         ours: &Commit,
         theirs: &Commit,
     ) -> PortResult<Standing> {
-        Ok(if ours == theirs {
-            Standing::Same
-        } else if self.is_ancestor(project, ours, theirs).await? {
-            Standing::Behind
-        } else if self.is_ancestor(project, theirs, ours).await? {
-            Standing::Ahead
-        } else {
-            Standing::Apart
-        })
+        if ours == theirs {
+            return Ok(Standing::Same);
+        }
+        let call = self.call(project, "rev-list").args(["--left-right", "--count"]);
+        let text = call.arg(format!("{}...{}", checked(ours)?, checked(theirs)?)).text().await?;
+        match text.split_once('\t') {
+            Some(("0", _)) => Ok(Standing::Behind),
+            Some((_, "0")) => Ok(Standing::Ahead),
+            Some(_) => Ok(Standing::Apart),
+            None => Err(PortError::Corrupt("what git says of two commits".to_owned())),
+        }
     }
 
     /// The branch the checkout at `path` is on.

@@ -84,23 +84,23 @@ impl GitForge {
         }
     }
 
-    /// Changes the record of `patch` by `change`, which answers the event's message or that there is nothing
-    /// to say; again when someone else was first.
-    async fn amend(
+    /// Moves the patch, whose record was read, on to `state`; again when someone else was first.
+    async fn move_to(
         shared: &Shared<'_>,
         patch: &PatchId,
-        change: impl Fn(&mut Record) -> Option<String> + Send + Sync,
+        state: &str,
+        (mut tip, mut record): (Commit, Record),
     ) -> PortResult<()> {
         let mut tries = 0;
         loop {
-            let (tip, mut record) = record::read(shared, patch).await?;
-            let Some(message) = change(&mut record) else { return Ok(()) };
+            let Some(message) = record.move_to(state) else { return Ok(()) };
             let next = record::write(shared, &record, &message, Some(&tip)).await?;
             match shared.set(&[record::record(patch, next, Some(tip))]).await {
                 Err(PortError::Conflict(_)) if tries < TRIES => tries += 1,
                 other => return other,
             }
             shared.again().await?;
+            (tip, record) = record::read(shared, patch).await?;
         }
     }
 
@@ -198,7 +198,8 @@ impl Forge for GitForge {
             Mark::Ready => "open",
             Mark::Archived => "archived",
         };
-        Self::amend(&shared, patch, |record| record.move_to(state)).await
+        let read = record::read(&shared, patch).await?;
+        Self::move_to(&shared, patch, state, read).await
     }
 
     async fn merge(
@@ -211,9 +212,8 @@ impl Forge for GitForge {
     ) -> PortResult<Commit> {
         checked(head)?;
         let shared = Shared::alone(self, project, Turn::Person).await?;
-        record::read(&shared, patch).await?;
         let branch = shared.branch().await?;
-        let theirs = shared.tip(&branch).await?;
+        let (tip, record, theirs) = record::read_with(&shared, patch, Some(&branch)).await?;
         // A patch of somebody else is not here yet.
         shared.bring(head).await?;
         let ours = shared.ours(&branch, theirs.as_ref()).await;
@@ -236,7 +236,7 @@ impl Forge for GitForge {
             }
         };
         // It is merged: who else writes the patch's record at this moment says nothing against it.
-        let noted = Self::amend(&shared, patch, |record| record.move_to("merged")).await;
+        let noted = Self::move_to(&shared, patch, "merged", (tip, record)).await;
         noted.map_err(|error| PortError::unavailable("the patch's record", error))?;
         Ok(merged)
     }
@@ -266,6 +266,8 @@ impl Forge for GitForge {
         let records = record::all(&shared).await?;
         let mut patches: Vec<Patch> = records.into_iter().filter_map(|r| r.patch().ok()).collect();
         self.copies.note_landed(project, &mut patches, tip.as_ref()).await?;
+        let kept: Vec<Commit> = patches.iter().flat_map(|p| &p.revisions).cloned().collect();
+        self.copies.let_go(project, &kept).await?;
         Ok(patches)
     }
 }

@@ -1,16 +1,18 @@
 //! From the person's checkout into the bare copy: branches only ever move forward.
 
-use crate::command::Call;
 use crate::commit::is_object_id;
-use crate::copies::Copies;
+use crate::copies::{Copies, Standing};
+use crate::turns::Turn;
 use ikigai_ports::workspace::Commit;
 use ikigai_ports::{PortError, PortResult};
 use ikigai_types::ProjectId;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Where the branches of the checkout are kept as they are there.
 const SOURCE: &str = "refs/ikigai/source/";
+/// Where branches are.
+const HEADS: &str = "refs/heads/";
 
 /// Fetches all branches of `source` and answers the commit of `branch` (or of HEAD).
 pub(crate) async fn import(
@@ -21,6 +23,9 @@ pub(crate) async fn import(
 ) -> PortResult<Commit> {
     let source = std::fs::canonicalize(source)
         .map_err(|_| PortError::NotFound(format!("a project folder at {}", source.display())))?;
+    if let Some(commit) = unchanged(copies, project, &source, branch).await? {
+        return Ok(commit);
+    }
     let wanted = async {
         match branch {
             Some(name) => Ok(name.to_owned()),
@@ -30,46 +35,72 @@ pub(crate) async fn import(
     // What is asked first says what is wrong first: a folder without a repository has no branch either.
     let (inspected, wanted) = tokio::join!(inspect(copies, &source), wanted);
     let ((format, folder), wanted) = (inspected?, wanted?);
-    if let Some(commit) = unchanged(copies, project, &source, &wanted).await? {
-        return Ok(commit);
-    }
-    let _held = copies.hold(project).await?;
+    let _held = copies.hold_in(project, Turn::Person).await?;
     copies.make(project, &format).await?;
     // What the person committed is theirs to vouch for; old histories often fail the strict check.
     copies.fetch(project, &folder, &[&format!("+refs/heads/*:{SOURCE}*")], false).await?.good()?;
     forward_all(copies, project, &wanted).await
 }
 
-/// Where `wanted` is, when the checkout has nothing that the copy has not: most imports find nothing new, and need
-/// not wait for those who change the copy.
+/// Where `branch` (or the one the checkout is on) is, when the checkout has nothing that the copy has not: most imports
+/// find nothing new, and need not wait for those who change the copy. What they find is asked in two calls.
 async fn unchanged(
     copies: &Copies,
     project: &ProjectId,
     source: &Path,
-    wanted: &str,
+    branch: Option<&str>,
 ) -> PortResult<Option<Commit>> {
     if copies.existing(project).is_err() {
         return Ok(None);
     }
-    let heads = "refs/heads/";
-    let list = |call: Call| call.arg("--format=%(objectname) %(refname)");
-    let there = list(copies.git().call("-C").arg(source).arg("for-each-ref")).arg(heads).text();
-    let here = list(copies.call(project, "for-each-ref")).args([SOURCE, heads]).text();
-    let (there, here) = tokio::try_join!(there, here)?;
-    let (known, ours): (Vec<_>, Vec<_>) = refs(&here).partition(|(_, name)| name.starts_with(SOURCE));
-    let bare = |(id, name): (&'_ str, &str), folder| {
-        (id.to_owned(), name.strip_prefix(folder).unwrap_or(name).to_owned())
-    };
-    let there: BTreeSet<_> = refs(&there).map(|r| bare(r, heads)).collect();
-    if there != known.into_iter().map(|r| bare(r, SOURCE)).collect() {
+    let there = copies.git().call("-C").arg(source).arg("for-each-ref");
+    let there = there.args(["--format=%(objectname) %(HEAD)%(refname)", HEADS]).answer();
+    let (there, here) = tokio::try_join!(async { Ok(there.await?) }, Here::read(copies, project))?;
+    if there.code != 0 {
+        // Whoever looks closer says what is wrong.
         return Ok(None);
     }
-    let find = |(_, name): &&(&str, &str)| name.strip_prefix(heads) == Some(wanted);
-    let Some(ours) = ours.iter().find(find).map(|(id, _)| Commit((*id).to_owned())) else { return Ok(None) };
-    let Some((theirs, _)) = there.into_iter().find(|(_, name)| name == wanted) else { return Ok(None) };
-    let theirs = Commit(theirs);
-    let holds = ours == theirs || copies.is_ancestor(project, &theirs, &ours).await?;
-    Ok(holds.then_some(ours))
+    let text = String::from_utf8_lossy(&there.stdout).into_owned();
+    let (mut there, mut current) = (BTreeMap::new(), None);
+    for (id, name) in refs(&text) {
+        let Some(short) = name.get(1..).and_then(|name| name.strip_prefix(HEADS)) else { continue };
+        there.insert(short, id);
+        current = current.or(name.starts_with('*').then_some(short));
+    }
+    let Some(wanted) = branch.or(current) else { return Ok(None) };
+    let known = there.iter().all(|(name, id)| here.has(name, id));
+    if !known || there.len() != here.known.len() {
+        return Ok(None);
+    }
+    let (Some(ours), Some(theirs)) = (here.ours.get(wanted), there.get(wanted)) else { return Ok(None) };
+    let theirs = Commit((*theirs).to_owned());
+    let holds = *ours == theirs || copies.is_ancestor(project, &theirs, ours).await?;
+    Ok(holds.then(|| ours.clone()))
+}
+
+/// The branches of the copy, and those of the checkout as they were seen last.
+struct Here {
+    ours: BTreeMap<String, Commit>,
+    known: BTreeMap<String, Commit>,
+}
+
+impl Here {
+    async fn read(copies: &Copies, project: &ProjectId) -> PortResult<Self> {
+        let list = copies.call(project, "for-each-ref").arg("--format=%(objectname) %(refname)");
+        let text = list.args([SOURCE, HEADS]).text().await?;
+        let below = |folder: &str| {
+            let named = refs(&text).filter_map(|(id, name)| Some((name.strip_prefix(folder)?, id)));
+            named.map(|(name, id)| (name.to_owned(), Commit(id.to_owned()))).collect()
+        };
+        Ok(Self { ours: below(HEADS), known: below(SOURCE) })
+    }
+
+    /// Whether the checkout's branch was seen there, or is where the copy's is: a checkout that followed a merge has
+    /// nothing new.
+    fn has(&self, name: &str, id: &str) -> bool {
+        let at = |commit: Option<&Commit>| commit.is_some_and(|commit| commit.0 == id);
+        self.known.contains_key(name) && (at(self.known.get(name)) || at(self.ours.get(name)))
+    }
 }
 
 /// Pairs of id and name, one a line.
@@ -80,11 +111,10 @@ fn refs(list: &str) -> impl Iterator<Item = (&str, &str)> {
 /// Moves each branch of the copy forward to the checkout's; answers where `wanted` is then.
 async fn forward_all(copies: &Copies, project: &ProjectId, wanted: &str) -> PortResult<Commit> {
     let mut answer = None;
-    let list = copies.call(project, "for-each-ref").args(["--format=%(objectname) %(refname)", SOURCE]);
-    for (id, name) in refs(&list.text().await?) {
-        let name = name.trim_start_matches(SOURCE);
+    let Here { mut ours, known } = Here::read(copies, project).await?;
+    for (name, theirs) in known {
         let is_wanted = name == wanted;
-        match forward(copies, project, name, Commit(id.to_owned())).await {
+        match forward(copies, project, &name, theirs, ours.remove(&name)).await {
             Ok(commit) if is_wanted => answer = Some(commit),
             Err(error) if is_wanted => return Err(error),
             _ => {}
@@ -95,18 +125,22 @@ async fn forward_all(copies: &Copies, project: &ProjectId, wanted: &str) -> Port
     })
 }
 
-/// Moves branch `name` of the copy forward to `theirs`, never back; answers where it is then.
-async fn forward(copies: &Copies, project: &ProjectId, name: &str, theirs: Commit) -> PortResult<Commit> {
-    let ours_name = format!("refs/heads/{name}");
-    let ours = copies.resolve(project, &ours_name).await?;
-    match ours {
-        Some(ours) if ours == theirs => Ok(ours),
-        None => copies.set_ref(project, &ours_name, &theirs, None).await.map(|()| theirs),
-        Some(ours) if copies.is_ancestor(project, &ours, &theirs).await? => {
-            copies.set_ref(project, &ours_name, &theirs, Some(&ours)).await.map(|()| theirs)
-        }
-        Some(ours) if copies.is_ancestor(project, &theirs, &ours).await? => Ok(ours),
-        Some(_) => Err(PortError::Conflict(format!(
+/// Moves branch `name` of the copy, which is at `ours`, forward to `theirs`, never back; answers where it is then.
+async fn forward(
+    copies: &Copies,
+    project: &ProjectId,
+    name: &str,
+    theirs: Commit,
+    ours: Option<Commit>,
+) -> PortResult<Commit> {
+    let ours_name = format!("{HEADS}{name}");
+    let Some(ours) = ours else {
+        return copies.set_ref(project, &ours_name, &theirs, None).await.map(|()| theirs);
+    };
+    match copies.standing(project, &ours, &theirs).await? {
+        Standing::Same | Standing::Ahead => Ok(ours),
+        Standing::Behind => copies.set_ref(project, &ours_name, &theirs, Some(&ours)).await.map(|()| theirs),
+        Standing::Apart => Err(PortError::Conflict(format!(
             "branch `{name}` of the checkout and of the node have each gone on; \
              in the checkout run: git pull --no-rebase {} {name}, then try again",
             copies.path(project).display()

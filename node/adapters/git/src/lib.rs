@@ -16,6 +16,7 @@ mod hostile;
 mod ignore;
 mod import;
 pub mod merge;
+mod moved;
 pub mod names;
 mod objects;
 mod patience;

@@ -2,6 +2,7 @@
 
 use crate::commit::{checked, is_object_id};
 use crate::copies::Copies;
+use crate::moved::MOVED;
 use crate::turns;
 use crate::workspaces::GitWorkspaces;
 use async_trait::async_trait;
@@ -23,8 +24,6 @@ const HAVE: usize = 256;
 /// Greatest pack whose objects may be stored one by one, in bytes, and the most objects it may have for that.
 const SMALL: u64 = 1 << 20;
 const LOOSE: u32 = 100;
-/// Where the copy keeps what came from other nodes.
-const MOVED: &str = "refs/ikigai/objects/";
 
 /// A folder of its own in the staging area, deleted when dropped.
 struct Scratch(PathBuf);
@@ -56,7 +55,7 @@ impl Objects for GitWorkspaces {
         }
         let call = self.copies().call(project, "for-each-ref").arg("--sort=-committerdate");
         let call = call.arg(format!("--count={limit}")).args(["--format=%(objectname)", "refs/heads"]);
-        let text = call.arg("refs/ikigai/objects").text().await?;
+        let text = call.arg(MOVED).text().await?;
         Ok(text.lines().filter(|l| is_object_id(l)).map(|l| Commit(l.to_owned())).collect())
     }
 
@@ -64,11 +63,13 @@ impl Objects for GitWorkspaces {
         let copies = self.copies();
         copies.existing(project)?;
         let wanted = checked(want)?;
-        if copies.resolve(project, wanted).await?.is_none() {
+        let asked: Vec<Commit> = [want].into_iter().chain(have.iter().take(HAVE)).cloned().collect();
+        let present = copies.present(project, &asked).await?;
+        if !present.contains(want) {
             return Err(PortError::NotFound(format!("commit {want} of project {project}")));
         }
         let mut revs = format!("{wanted}\n");
-        for known in copies.present(project, &have[..have.len().min(HAVE)]).await? {
+        for known in have.iter().take(HAVE).filter(|known| present.contains(known)) {
             revs.push_str(&format!("^{known}\n"));
         }
         let scratch = Scratch::new(copies, "pack")?;
@@ -95,9 +96,10 @@ impl Objects for GitWorkspaces {
         if !connected(copies, project, &wanted).await? {
             return Err(PortError::Corrupt(format!("the pack for commit {wanted}")));
         }
-        let _held = copies.hold(project).await?;
-        let name = format!("{MOVED}{wanted}");
-        copies.patiently(|| copies.call(project, "update-ref").args([&name, &wanted])).await?.good()?;
+        copies.keep_moved(project, want).await?;
+        if let Err(error) = copies.let_go(project, &[]).await {
+            tracing::warn!(%project, error = error.chain(), "references nobody needs are kept");
+        }
         Ok(())
     }
 }

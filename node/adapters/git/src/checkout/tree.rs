@@ -1,8 +1,9 @@
 //! Commits and fast-forwards in a checkout, with its index and its branch kept in step.
 
 use super::journal::Journal;
-use super::{FILE, GitCheckout, file, hash};
+use super::{FILE, GitCheckout, Rest, file, hash};
 use crate::commit::{Draft, checked, is_object_id};
+use crate::copies::Standing;
 use ikigai_ports::{PortError, PortResult, Signer};
 use ikigai_types::{Commit, ProjectId};
 use std::path::Path;
@@ -20,14 +21,12 @@ pub(super) async fn commit_file(
         crate::workspaces::blocking(move || file::read(&checkout, &path)).await??
     };
     let name = path.to_str().ok_or_else(|| PortError::Refused("the path is not UTF-8".to_owned()))?;
-    if own.at_rest(checkout).await?.is_none() {
-        return Ok(None);
-    }
-    let Some(head) = own.head(checkout).await? else { return Ok(None) };
-    let Some((mode, committed)) = entry(own, checkout, &["ls-tree", "-z", &head.0, "--", name]).await? else {
-        return Ok(None);
-    };
-    let staged = entry(own, checkout, &["ls-files", "-z", "--stage", "--", name]).await?;
+    let Some(Rest { folder, head }) = own.at_rest(checkout).await? else { return Ok(None) };
+    let parent = own.call(checkout, "ls-tree")?.args(["-z", "-r", "--full-tree", &head.0]).limit(256 << 20);
+    let (here, others) = apart(&parent.run().await?, name);
+    let Some((mode, committed)) = here else { return Ok(None) };
+    let staged = own.call(checkout, "ls-files")?.args(["-z", "--stage", "--", name]).text().await?;
+    let staged = entry(staged.split('\0').next().unwrap_or_default());
     let blob = own.call(checkout, "cat-file")?.args(["blob", &committed]);
     let before = blob.limit(usize::try_from(FILE).unwrap_or(usize::MAX)).run().await?;
     let journal = Journal::of(&own.copies, checkout, path);
@@ -37,7 +36,8 @@ pub(super) async fn commit_file(
     }
     let write = own.call(checkout, "hash-object")?.args(["-w", "--stdin", "--path", name]);
     let blob = write.input(now.bytes).text().await?;
-    let tree = tree_with(own, checkout, &head, &mode, &blob, name).await?;
+    let entries = [others, format!("{mode} blob {blob}\t{name}\0").into_bytes()].concat();
+    let tree = tree_of(own, checkout, &folder, entries).await?;
     let message = message.trim_end().to_owned() + "\n";
     let draft = Draft {
         tree: &tree,
@@ -60,24 +60,18 @@ pub(super) async fn commit_file(
     Ok(Some(Commit(commit)))
 }
 
-/// The tree of `head` with one blob replaced, made in an index of its own.
-async fn tree_with(
-    own: &GitCheckout,
-    checkout: &Path,
-    head: &Commit,
-    mode: &str,
-    blob: &str,
-    name: &str,
-) -> PortResult<String> {
-    let parent = own.call(checkout, "ls-tree")?.args(["-z", "-r", "--full-tree", &head.0]).limit(256 << 20);
-    let list = parent.run().await?;
-    let suffix = format!("\t{name}");
-    let kept = list.split(|&b| b == 0).filter(|e| !e.is_empty() && !e.ends_with(suffix.as_bytes()));
-    let mut entries: Vec<u8> = kept.flat_map(|e| [e, b"\0"].concat()).collect();
-    entries.extend_from_slice(format!("{mode} blob {blob}\t{name}\0").as_bytes());
+/// Mode and id of the file `name` in a listing of a tree, and all other entries.
+fn apart(list: &[u8], name: &str) -> (Option<(String, String)>, Vec<u8>) {
+    let entries = list.split(|&b| b == 0).filter(|e| !e.is_empty());
+    let named = |e: &&[u8]| e.splitn(2, |&b| b == b'\t').nth(1) == Some(name.as_bytes());
+    let (own, others): (Vec<_>, Vec<_>) = entries.partition(named);
+    let own = own.first().and_then(|e| entry(&String::from_utf8_lossy(e)));
+    (own, others.into_iter().flat_map(|e| [e, b"\0"].concat()).collect())
+}
+
+/// The tree of these entries, made in an index of its own.
+async fn tree_of(own: &GitCheckout, checkout: &Path, folder: &Path, entries: Vec<u8>) -> PortResult<String> {
     // An index in a folder the owner can write: git's own.
-    let folder =
-        own.at_rest(checkout).await?.ok_or_else(|| PortError::Conflict("the checkout is busy".into()))?;
     let index = folder.join(format!("ikigai-index-{}", std::process::id()));
     let fill = own.call(checkout, "update-index")?.args(["-z", "--index-info"]).input(entries);
     let filled = fill.env("GIT_INDEX_FILE", &index).run().await;
@@ -90,14 +84,11 @@ async fn tree_with(
     if is_object_id(&tree) { Ok(tree) } else { Err(PortError::Corrupt("a tree git wrote".to_owned())) }
 }
 
-/// Mode and object id of the first entry a listing shows.
-async fn entry(own: &GitCheckout, checkout: &Path, args: &[&str]) -> PortResult<Option<(String, String)>> {
-    let out = own.call(checkout, args[0])?.args(&args[1..]).text().await?;
-    let found = out.split('\t').next().map(|line| line.split(' ').collect::<Vec<_>>());
-    Ok(found.and_then(|words| {
-        let id = words.iter().find(|w| is_object_id(w))?;
-        Some(((*words.first()?).to_owned(), (*id).to_owned()))
-    }))
+/// Mode and object id of an entry of a listing.
+fn entry(line: &str) -> Option<(String, String)> {
+    let words: Vec<_> = line.split('\t').next()?.split(' ').collect();
+    let id = words.iter().find(|w| is_object_id(w))?;
+    Some(((*words.first()?).to_owned(), (*id).to_owned()))
 }
 
 /// Brings the checkout to `commit`; see [`ikigai_ports::Checkout::fast_forward`].
@@ -108,18 +99,14 @@ pub(super) async fn fast_forward(
     commit: &Commit,
 ) -> PortResult<bool> {
     let wanted = checked(commit)?;
-    if own.at_rest(checkout).await?.is_none() {
-        return Ok(false);
-    }
-    let Some(head) = own.head(checkout).await? else { return Ok(false) };
-    if own.copies.resolve(project, &head.0).await?.is_none() {
-        return Ok(false);
-    }
-    if own.copies.is_ancestor(project, commit, &head).await? {
-        return Ok(true);
-    }
-    if !own.copies.is_ancestor(project, &head, commit).await? {
-        return Ok(false);
+    let Some(Rest { head, .. }) = own.at_rest(checkout).await? else { return Ok(false) };
+    match own.copies.standing(project, &head, commit).await {
+        Ok(Standing::Same | Standing::Ahead) => return Ok(true),
+        Ok(Standing::Behind) => {}
+        Ok(Standing::Apart) => return Ok(false),
+        // What the person committed is not in the copy yet.
+        Err(_) if own.copies.resolve(project, &head.0).await?.is_none() => return Ok(false),
+        Err(error) => return Err(error),
     }
     let diff = own.copies.call(project, "diff-tree").args(["-r", "-z", "--name-only", "--no-renames"]);
     let touched = diff.args([&head.0, wanted]).limit(256 << 20).run().await?;

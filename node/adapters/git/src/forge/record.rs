@@ -141,16 +141,26 @@ pub(super) async fn id(copies: &Copies, task: &TaskId) -> PortResult<PatchId> {
 
 /// The newest commit of a patch's record, and the record.
 pub(super) async fn read(shared: &Shared<'_>, patch: &PatchId) -> PortResult<(Commit, Record)> {
+    read_with(shared, patch, None).await.map(|(tip, record, _)| (tip, record))
+}
+
+/// The same, and where branch `branch` is.
+pub(super) async fn read_with(
+    shared: &Shared<'_>,
+    patch: &PatchId,
+    branch: Option<&str>,
+) -> PortResult<(Commit, Record, Option<Commit>)> {
     let name = format!("{}{}", shared.records(), crate::names::ref_part(patch.as_str()));
-    let asked = [name.clone(), file(&name)];
+    let head = branch.map(|branch| shared.head(branch));
+    let asked: Vec<String> = [name.clone(), file(&name)].into_iter().chain(head).collect();
     let mut found =
         batch::objects(shared.forge.copies.git(), &shared.dir(), &asked, RECORD).await?.into_iter();
-    let tip = found.next().flatten().filter(|object| object.kind == "commit");
-    let tip = tip.ok_or_else(|| PortError::NotFound(format!("patch {patch}")))?;
-    let text = found.next().flatten().filter(|object| object.kind == "blob");
-    let text = text.ok_or_else(|| PortError::Corrupt(format!("the record of patch {patch}")))?;
+    let mut next = |kind: &str| found.next().flatten().filter(|object| object.kind == kind);
+    let tip = next("commit").ok_or_else(|| PortError::NotFound(format!("patch {patch}")))?;
+    let text = next("blob").ok_or_else(|| PortError::Corrupt(format!("the record of patch {patch}")))?;
+    let head = next("commit").map(|object| Commit(object.id));
     let record = serde_json::from_slice(&text.bytes);
-    Ok((Commit(tip.id), record.map_err(|e| PortError::failed("reading a patch record", e))?))
+    Ok((Commit(tip.id), record.map_err(|e| PortError::failed("reading a patch record", e))?, head))
 }
 
 /// Everything said in a record, newest first.

@@ -146,9 +146,17 @@ impl<'a> Shared<'a> {
         if theirs == ours {
             return Ok(ours.clone());
         }
-        self.bring(theirs).await?;
         let name = format!("refs/heads/{branch}");
-        match self.forge.copies.standing(self.project, ours, theirs).await? {
+        let copies = &self.forge.copies;
+        let standing = match copies.standing(self.project, ours, theirs).await {
+            // What somebody pushed there is not here yet.
+            Err(_) => {
+                self.bring(theirs).await?;
+                copies.standing(self.project, ours, theirs).await?
+            }
+            Ok(standing) => standing,
+        };
+        match standing {
             Standing::Same => Ok(ours.clone()),
             Standing::Behind => {
                 let set = self.forge.copies.set_ref(self.project, &name, theirs, Some(ours));

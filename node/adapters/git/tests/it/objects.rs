@@ -66,3 +66,35 @@ async fn what_is_not_whole_or_not_asked_for_leaves_nothing() {
     let refused = world.spaces.pack(project, &option, &[]).await.err().unwrap();
     assert!(matches!(refused, PortError::Refused(_)), "{refused:?}");
 }
+
+#[tokio::test]
+async fn what_came_from_another_node_is_let_go_when_something_else_keeps_it() {
+    let (world, base) = World::new(&[("a", "0\n")]).await;
+    let project = &world.project;
+    let (checkout, bare) = (world.checkout(), world.bare());
+    // A branch of forty commits, one off it that nobody else has, and one that a patch keeps.
+    for n in 0..40 {
+        git(&checkout, &["commit", "-q", "--allow-empty", "-m", &n.to_string()]);
+    }
+    world.spaces.import(project, &checkout, None).await.unwrap();
+    let off = |text: &str| {
+        let tree = format!("{}^{{tree}}", base.0);
+        Commit(git(&bare, &["commit-tree", &tree, "-p", &base.0, "-m", text]))
+    };
+    let (alone, kept) = (off("alone"), off("kept"));
+    let line = git(&bare, &["rev-list", "refs/heads/main"]);
+    let line = line.lines().map(|id| Commit(id.to_owned()));
+    let empty = bytes(world.spaces.pack(project, &base, std::slice::from_ref(&base)).await.unwrap()).await;
+    let copies = world.spaces.copies();
+    let moved = || git(&bare, &["for-each-ref", "--format=%(objectname)", "refs/ikigai/objects"]);
+    world.spaces.unpack(project, &kept, pack(&empty)).await.unwrap();
+    world.spaces.unpack(project, &alone, pack(&empty)).await.unwrap();
+    copies.let_go(project, std::slice::from_ref(&kept)).await.unwrap();
+    assert_eq!(moved().lines().count(), 2, "few are left as they are");
+    for commit in line {
+        world.spaces.unpack(project, &commit, pack(&empty)).await.unwrap();
+    }
+    assert!(moved().lines().count() < 32, "what the branch reaches is not kept twice");
+    assert!(moved().contains(&alone.0) && moved().contains(&kept.0));
+    assert!(world.spaces.has(project, &base).await.unwrap());
+}

@@ -136,7 +136,7 @@ async fn a_delivery_and_an_acceptance_take_few_processes() {
     scene.accept(&patch, &change).await;
     let accept = counter.count();
     println!("processes: {create} for a workspace, {collect} to collect, {take} to take, {accept} to accept");
-    let most = (4, 16, 26, 78);
+    let most = (4, 16, 25, 52);
     assert!(
         create <= most.0 && collect <= most.1 && take <= most.2 && accept <= most.3,
         "({create}, {collect}, {take}, {accept}), at most {most:?}"
