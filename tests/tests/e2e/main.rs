@@ -12,6 +12,7 @@ mod editor;
 mod egress;
 mod image;
 mod join;
+mod leftover;
 mod limits;
 mod line;
 mod listeners;

@@ -46,8 +46,6 @@ pub(super) struct Run {
     /// The lease is good until then, by this side's clock.
     lease_until: Timestamp,
     again: bool,
-    /// What it made could not be saved when it ended.
-    unsaved: bool,
     denied: u32,
     teller: Teller,
     shipper: Shipper,
@@ -81,7 +79,6 @@ impl Run {
             ending,
             lease_until,
             again,
-            unsaved: false,
             denied,
             teller,
             shipper,
@@ -264,16 +261,17 @@ impl Run {
         }
     }
 
-    /// Saves what a person may have left in the editor after the result was taken, and what could not be saved
-    /// before.
+    /// Saves what is in the workspace and in no ref yet, before it is deleted: files that an agent left beside its
+    /// result, what a person left in the editor after that was taken, and what could not be saved before.
     async fn save_rest(&self) -> bool {
-        if self.note.spec.linger_secs == 0 && !self.unsaved {
-            return true;
-        }
         let (project, base) = (&self.note.spec.project, &self.note.base);
         let saved = self.shared.parts.workspaces.salvage(project, self.fence(), base).await;
         match saved {
-            Ok(_) | Err(PortError::NotFound(_)) => true,
+            Ok(Some(saved)) => {
+                tracing::info!(reference = saved.reference, "what was left in a workspace is saved");
+                true
+            }
+            Ok(None) | Err(PortError::NotFound(_)) => true,
             Err(error) => {
                 tracing::error!(error = error.chain(), "cannot save a workspace; it stays");
                 false

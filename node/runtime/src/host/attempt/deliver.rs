@@ -86,7 +86,6 @@ impl Run {
         saved.unwrap_or_else(|error| {
             if !matches!(error, PortError::NotFound(_)) {
                 tracing::warn!(error = error.chain(), "cannot save what is not pushed; it is tried again");
-                self.unsaved = true;
             }
             None
         })
