@@ -266,8 +266,11 @@ impl Forge for GitForge {
         let records = record::all(&shared).await?;
         let mut patches: Vec<Patch> = records.into_iter().filter_map(|r| r.patch().ok()).collect();
         self.copies.note_landed(project, &mut patches, tip.as_ref()).await?;
+        drop(shared);
         let kept: Vec<Commit> = patches.iter().flat_map(|p| &p.revisions).cloned().collect();
-        self.copies.let_go(project, &kept).await?;
+        if let Err(error) = self.copies.let_go(project, &kept).await {
+            tracing::warn!(%project, error = error.chain(), "references nobody needs are kept");
+        }
         Ok(patches)
     }
 }

@@ -25,15 +25,17 @@ impl Copies {
     }
 
     /// Drops the references to moved commits that a branch or another of them reaches, and to those in `kept`, which
-    /// are kept elsewhere. Does nothing while there are few.
+    /// are kept elsewhere. Does nothing while there are few; nor, where nothing is said to be kept, most of the times.
     ///
     /// # Errors
     /// When git fails.
     pub async fn let_go(&self, project: &ProjectId, kept: &[Commit]) -> PortResult<()> {
         let there = fs::read_dir(self.path(project).join(MOVED)).into_iter().flatten().count();
-        if there < MANY {
+        if there < MANY || (kept.is_empty() && !there.is_multiple_of(MANY)) {
             return Ok(());
         }
+        // Two who look at once would each find the other's gone.
+        let _held = self.hold(project).await?;
         let list = self.call(project, "for-each-ref").arg("--format=%(objectname) %(refname)");
         let list = list.arg("refs/heads/").arg(MOVED).text().await?;
         let refs = list.lines().filter_map(|line| line.split_once(' ')).filter(|(id, _)| is_object_id(id));
@@ -49,7 +51,6 @@ impl Copies {
         if text.is_empty() {
             return Ok(());
         }
-        let _held = self.hold(project).await?;
         let drop = || self.call(project, "update-ref").arg("--stdin").input(text.as_str());
         self.patiently(drop).await?.good()?;
         Ok(())

@@ -28,6 +28,14 @@ async fn a_repository_that_is_there_is_a_forge() {
     let place = Place::Remote(format!("file://{}", shared.display()));
     let forge = GitForge::at(world.spaces.copies().clone(), place);
     suite(&scene(&world, &forge, &world.checkout())).await;
+    // Also where references can be let go, which takes the project once more.
+    let head = git(&world.bare(), &["rev-parse", "refs/heads/main"]);
+    for n in 0..40 {
+        git(&world.bare(), &["update-ref", &format!("refs/ikigai/objects/{n}"), &head]);
+    }
+    let listed = tokio::time::timeout(std::time::Duration::from_secs(60), forge.list(&world.project)).await;
+    assert!(!listed.unwrap().unwrap().is_empty());
+    assert_eq!(git(&world.bare(), &["for-each-ref", "refs/ikigai/objects"]), "");
 }
 
 #[tokio::test]
