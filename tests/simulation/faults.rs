@@ -217,6 +217,7 @@ impl World {
             title: id.short().to_owned(),
             text: String::new(),
             depends_on,
+            claims: Vec::new(),
             verify: vec!["true".to_owned()],
             adapter: "codex".to_owned(),
             provider: String::new(),

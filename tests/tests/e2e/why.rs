@@ -25,6 +25,9 @@ const TASKS: &str = "\
 - [ ] T008 [P] Wants another provider in h.txt
 ";
 
+/// Another feature, which changes a file of the first one.
+const ALSO: &str = "# Tasks: also\n\n## Phase 1: All of it\n\n- [ ] T011 Mends d.txt\n";
+
 const SCRIPT: &str = r#"
 [[task]]
 id = "T001"
@@ -52,17 +55,23 @@ async fn node(image: &str) -> (TestNode, tempfile::TempDir) {
     let script: PathBuf = folder.path().join("model.toml");
     std::fs::write(&script, SCRIPT).unwrap();
     let node = TestNode::scripted(&Runs::Docker(image.to_owned()), "backend = \"git\"", "", &script).await;
-    let feature = node.project().join("specs/002-why");
-    std::fs::create_dir(&feature).unwrap();
-    std::fs::write(feature.join("tasks.md"), TASKS).unwrap();
+    for (feature, tasks) in [("specs/002-why", TASKS), ("specs/003-also", ALSO)] {
+        let feature = node.project().join(feature);
+        std::fs::create_dir(&feature).unwrap();
+        std::fs::write(feature.join("tasks.md"), tasks).unwrap();
+    }
     project::git(&node.project(), &["add", "-A"]);
     project::git(&node.project(), &["commit", "-qm", "why"]);
     (node, folder)
 }
 
 async fn submit(node: &TestNode, id: &str, options: TaskOptions) {
+    submit_of(node, "specs/002-why", id, options).await;
+}
+
+async fn submit_of(node: &TestNode, feature: &str, id: &str, options: TaskOptions) {
     let source = SubmitSource::Feature {
-        feature: Some("specs/002-why".to_owned()),
+        feature: Some(feature.to_owned()),
         ids: vec![id.to_owned()],
         with_deps: false,
     };
@@ -118,6 +127,14 @@ async fn each_cause_is_named_with_what_to_do() {
     // A person, and what one task takes from another.
     submit(&node, "T004", default()).await;
     says(&why(&node, "T004", "running").await, "runs on test, attempt 1", "ikigai task logs -f T004");
+    submit_of(&node, "specs/003-also", "T011", default()).await;
+    says(
+        &why(&node, "T011", "claim").await,
+        "waits for T004 (running on test, attempt 1): both change d.txt",
+        "",
+    );
+    let also = node.task("T011").await;
+    node.handle().command(&also.id, Do::Stop).await.unwrap();
     let all = Resources { cpu_millis: 100, memory_bytes: 1 << 28, slots: 3, ..Resources::default() };
     submit(&node, "T007", TaskOptions { request: Some(all), ..default() }).await;
     says(&why(&node, "T007", "capacity").await, "3, free 2", "ikigai node ls");

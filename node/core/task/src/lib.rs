@@ -9,6 +9,7 @@
 #![deny(missing_docs)]
 
 pub mod attempt;
+mod claim;
 pub mod disconnect;
 pub mod effect;
 pub mod event;

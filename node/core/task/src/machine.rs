@@ -10,15 +10,18 @@ mod review;
 mod room;
 
 use crate::attempt::Phase;
+use crate::claim::Claims;
 use crate::effect::Effect;
 use crate::event::{Event, Record};
 use crate::input::{Input, Observation, Refusal};
 use crate::retry::{Blame, Policy, Reason};
+use crate::spec::TaskSpec;
 use crate::state::{TaskState, WaitReason};
 use crate::task::Task;
 use ikigai_types::{Epoch, Fence, NodeId, Resumed, TaskId, Timestamp, Writer};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Decides everything about the tasks this node owns. Same state, same input, same time: same effects.
 #[derive(Debug, Clone)]
@@ -28,12 +31,14 @@ pub struct Owner {
     tasks: BTreeMap<TaskId, Task>,
     /// Tasks that were moved away, with who has them and from which epoch on.
     ceded: BTreeMap<TaskId, (NodeId, Epoch)>,
+    /// What the tasks under way change.
+    claims: Claims,
 }
 
 impl Owner {
     /// An owner without tasks.
     pub fn new(node: NodeId, policy: Policy) -> Self {
-        Self { node, policy, tasks: BTreeMap::new(), ceded: BTreeMap::new() }
+        Self { node, policy, tasks: BTreeMap::new(), ceded: BTreeMap::new(), claims: Claims::default() }
     }
 
     /// The owner its log describes. Follow with [`Input::Recovered`].
@@ -65,7 +70,7 @@ impl Owner {
 
     /// Applies one input.
     pub fn handle(&mut self, input: Input, now: Timestamp) -> Vec<Effect> {
-        let mut turn = Turn { owner: self, now, effects: Vec::new() };
+        let mut turn = Turn { owner: self, now, effects: Vec::new(), freed: false };
         match input {
             Input::Submit(specs, by) => turn.submit(specs, by),
             Input::Command(task, command) => turn.command(&task, command),
@@ -74,6 +79,9 @@ impl Owner {
             Input::Observation(observation) => turn.observe(observation),
             Input::Recovered => turn.recover(),
             Input::Wake => turn.wake(),
+        }
+        if turn.freed {
+            turn.release_dependents();
         }
         turn.effects
     }
@@ -101,10 +109,12 @@ impl Owner {
         }
         if let Some(task) = self.tasks.get_mut(&record.task) {
             task.apply(&record.event, record.at);
+            self.claims.set(&task.spec, task.is_under_way());
         }
         match &record.event {
             Event::Ceded { owner, epoch } => {
-                self.tasks.remove(&record.task);
+                let task = self.tasks.remove(&record.task);
+                task.iter().for_each(|task| self.claims.set(&task.spec, false));
                 self.ceded.insert(record.task.clone(), (*owner, *epoch));
             }
             Event::Adopted { .. } => drop(self.ceded.remove(&record.task)),
@@ -118,17 +128,21 @@ struct Turn<'a> {
     owner: &'a mut Owner,
     now: Timestamp,
     effects: Vec<Effect>,
+    /// A task under way left the files it claims to others.
+    freed: bool,
 }
 
 impl Turn<'_> {
     /// Records an event and takes it in.
     fn emit(&mut self, task: &TaskId, event: Event) {
-        let state = self.owner.tasks.get(task).map_or(TaskState::Queued, |t| t.state);
+        let claims = |t: &Task| !t.spec.claims.is_empty() && t.is_under_way();
+        let before = self.owner.tasks.get(task);
+        let (state, held) = before.map_or((TaskState::Queued, false), |t| (t.state, claims(t)));
         let mut record = Record { at: self.now, task: task.clone(), event, state };
         self.owner.apply(&record);
-        if let Some(task) = self.owner.tasks.get(task) {
-            record.state = task.state;
-        }
+        let after = self.owner.tasks.get(task);
+        self.freed |= held && !after.is_some_and(claims);
+        record.state = after.map_or(state, |t| t.state);
         self.effects.push(Effect::Record(Box::new(record)));
     }
 
@@ -273,12 +287,17 @@ impl Turn<'_> {
         self.look_again();
     }
 
-    /// Puts every task that waits for others back in line whose last one was accepted.
+    /// Puts every task that waits for others back in line when none is left that it waits for; of those that change
+    /// the same files the first one.
     fn release_dependents(&mut self) {
-        let waiting = |t: &&Task| t.state == TaskState::Waiting(WaitReason::Dependency);
-        let free: Vec<_> = self.owner.tasks.values().filter(waiting).map(|t| t.spec.id.clone()).collect();
-        for id in free.into_iter().filter(|id| self.owner.open_dependency(id).is_none()).collect::<Vec<_>>() {
-            self.emit(&id, Event::Queued);
+        let mut released = Claims::default();
+        for id in self.owner.in_state(TaskState::Waiting(WaitReason::Dependency)) {
+            let spec = self.owner.tasks.get(&id).map(|t| &t.spec);
+            let free = |s: &&TaskSpec| self.owner.blocked(s).is_none() && released.against(s).is_none();
+            if let Some(spec) = spec.filter(free) {
+                released.set(spec, true);
+                self.emit(&id, Event::Queued);
+            }
         }
         self.place_queued();
     }
@@ -333,9 +352,26 @@ impl Owner {
         found.into_iter().map(|t| t.spec.id.clone()).collect()
     }
 
-    /// The first dependency of `id` that is not accepted.
-    pub fn open_dependency(&self, id: &TaskId) -> Option<&TaskId> {
-        let done = |d: &&TaskId| !self.tasks.get(*d).is_some_and(|t| t.state == TaskState::Accepted);
-        self.tasks.get(id)?.spec.depends_on.iter().find(done)
+    /// The task that `task` waits for: the first dependency that is not accepted, else one under way that changes
+    /// the same files.
+    pub(crate) fn blocked<'a>(&'a self, task: &'a TaskSpec) -> Option<Blocked<'a>> {
+        let open = |d: &&TaskId| !self.tasks.get(*d).is_some_and(|t| t.state == TaskState::Accepted);
+        let depends = task.depends_on.iter().find(open).map(|by| Blocked { by, path: None });
+        let claimed = || self.claims.against(task).map(|(by, path)| Blocked { by, path: Some(path) });
+        depends.or_else(claimed)
+    }
+}
+
+/// What one task waits for of another.
+pub(crate) struct Blocked<'a> {
+    pub by: &'a TaskId,
+    /// The file or folder both change; nothing if it depends on the other.
+    pub path: Option<&'a str>,
+}
+
+impl fmt::Display for Blocked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "waits for {}", self.by.short())?;
+        self.path.map_or(Ok(()), |path| write!(f, ", which changes {path} as well"))
     }
 }

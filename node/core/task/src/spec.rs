@@ -25,6 +25,10 @@ pub struct TaskSpec {
     pub text: String,
     /// Tasks that must be accepted first.
     pub depends_on: Vec<TaskId>,
+    /// Files and folders it says it changes, relative to the checkout. Tasks of a project that change the same
+    /// ones are under way one after the other, whichever feature they are of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<String>,
     /// Check commands.
     pub verify: Vec<String>,
     /// Agent CLI adapter.

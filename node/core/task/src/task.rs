@@ -95,6 +95,11 @@ impl Task {
         self.attempts.last().filter(|a| a.is_active())
     }
 
+    /// Whether somebody works on it, or has and it is not decided what becomes of that.
+    pub fn is_under_way(&self) -> bool {
+        matches!(self.state, TaskState::Verifying | TaskState::Review) || self.active().is_some()
+    }
+
     /// The number the next attempt gets. That of one whose offer was declined is not used again: a node that
     /// did not answer may run it all the same, and its lines would be taken for the next one's.
     pub const fn next_number(&self) -> u32 {

@@ -1,7 +1,7 @@
 //! The true cause why a task is where it is.
 
 use crate::attempt::{Attempt, Phase};
-use crate::machine::Owner;
+use crate::machine::{Blocked, Owner};
 use crate::retry::Reason;
 use crate::state::{TaskState, WaitReason};
 use crate::task::Task;
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 /// A cause for programs, a sentence and advice for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Why {
-    /// `dependency`, `capacity`, `tag`, `image-missing`, `adapter`, `credential`, `quota`, `back-off`,
+    /// `dependency`, `claim`, `capacity`, `tag`, `image-missing`, `adapter`, `credential`, `quota`, `back-off`,
     /// `check-failed`, `paused`, `running`, `review`, `chore`, `done`, …
     pub cause: &'static str,
     /// One sentence.
@@ -43,18 +43,19 @@ impl Owner {
     }
 
     fn dependency(&self, task: &Task, name: &dyn Fn(NodeId) -> String) -> Why {
-        let Some(open) = self.open_dependency(&task.spec.id) else {
+        let Some(Blocked { by, path }) = self.blocked(&task.spec) else {
             return Why::new("dependency", "was waiting for a task that is accepted now");
         };
-        let Some(other) = self.task(open) else {
-            let hint = format!("run: ikigai task new {}", open.short());
-            return Why::new("dependency", format!("waits for {}, which nobody submitted", open.short()))
-                .hint(hint);
+        let short = by.short();
+        let Some(other) = self.task(by) else {
+            let hint = format!("run: ikigai task new {short}");
+            return Why::new("dependency", format!("waits for {short}, which nobody submitted")).hint(hint);
         };
-        let short = open.short();
         let on = other.active().map(|a| format!(" on {}, attempt {}", name(a.node), a.fence.attempt.number));
-        let why =
-            Why::new("dependency", format!("waits for {short} ({}{})", other.state, on.unwrap_or_default()));
+        let cause = if path.is_some() { "claim" } else { "dependency" };
+        let both = path.map_or_else(String::new, |path| format!(": both change {path}"));
+        let text = format!("waits for {short} ({}{}){both}", other.state, on.unwrap_or_default());
+        let why = Why::new(cause, text);
         match other.state {
             TaskState::Review => why.hint(format!("run: ikigai patch accept {short}")),
             TaskState::Failed(_) | TaskState::Lost | TaskState::Rejected | TaskState::Cancelled => {

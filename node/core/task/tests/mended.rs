@@ -36,6 +36,7 @@ fn spec() -> TaskSpec {
         title: "a task".to_owned(),
         text: String::new(),
         depends_on: Vec::new(),
+        claims: Vec::new(),
         verify: Vec::new(),
         adapter: "codex".to_owned(),
         provider: "scripted".to_owned(),

@@ -36,6 +36,7 @@ impl Handle {
             spec.urgency = urgency.get(index.0).copied().unwrap_or(0);
             let id_of = |t: TaskIdx| mesh_id(project, &feature.name, feature.document.tasks[t.0].id.as_str());
             spec.depends_on = after.iter().map(|e| id_of(e.from)).collect::<Answer<_>>()?;
+            spec.claims = claims(task);
             let own: Vec<_> = task.checks.iter().flat_map(|c| c.commands.clone()).collect();
             if request.options.verify.is_none() && !own.is_empty() {
                 spec.verify = own;
@@ -94,6 +95,9 @@ impl Handle {
         let number = last.await.map_err(super::problem)?.unwrap_or(0) + 1;
         let mut spec = self.spec(project, &request.options, text)?;
         spec.id = TaskId::new(format!("{}.{number}", project.id)).map_err(unusable)?;
+        // Read as the line of a file would be.
+        let line = format!("- [ ] T001 {}\n", text.split_whitespace().collect::<Vec<_>>().join(" "));
+        spec.claims = ikigai_speckit::parse(&line, "").document.tasks.first().map(claims).unwrap_or_default();
         Ok(spec)
     }
 
@@ -118,6 +122,7 @@ impl Handle {
             title: ikigai_types::title(text),
             text: text.to_owned(),
             depends_on: Vec::new(),
+            claims: Vec::new(),
             verify: options.verify.clone().unwrap_or_else(|| project.config.verify.clone()),
             adapter,
             provider: pick(&options.provider, &project.config.provider, &d.provider),
@@ -262,6 +267,11 @@ fn text(feature: &Feature, task: &Task) -> String {
         text.push_str(&format!("\nIndependent test of this story: {test}"));
     }
     text
+}
+
+/// The paths it changes, as it names them.
+fn claims(task: &Task) -> Vec<String> {
+    task.claims().map(|claim| claim.path.clone()).collect()
 }
 
 /// `<project>.<feature>.<T012>`; letters that no id may hold become `-`, told apart by a hash.

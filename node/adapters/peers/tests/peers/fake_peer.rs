@@ -189,6 +189,7 @@ pub fn workload() -> Workload {
             title: "Add a theme".to_owned(),
             text: "Add a theme / ü".to_owned(),
             depends_on: Vec::new(),
+            claims: Vec::new(),
             verify: vec!["make test".to_owned()],
             adapter: "codex".to_owned(),
             provider: "openai".to_owned(),

@@ -27,10 +27,12 @@ impl Turn<'_> {
         self.place_queued();
     }
 
-    /// Moves a queued task that others must come before to `waiting(dependency)`.
+    /// Moves a task that others must come before to `waiting(dependency)`.
     pub(super) fn wait_for_dependency(&mut self, id: &TaskId) -> bool {
-        let Some(open) = self.owner.open_dependency(id) else { return false };
-        let text = format!("waits for {}", open.short());
+        let spec = self.owner.tasks.get(id).map(|t| &t.spec);
+        let Some(text) = spec.and_then(|s| self.owner.blocked(s)).map(|b| b.to_string()) else {
+            return false;
+        };
         let event = Event::Waits { reason: WaitReason::Dependency, text, rows: Vec::new(), until: None };
         self.emit(id, event);
         true
@@ -82,6 +84,10 @@ impl Turn<'_> {
     }
 
     pub(super) fn chosen(&mut self, id: &TaskId, node: NodeId, rows: Vec<PlacementRow>) {
+        // Another task may have got its place, and the files, since placement was asked.
+        if self.owner.tasks.get(id).is_some_and(seeks) && self.wait_for_dependency(id) {
+            return;
+        }
         if self.owner.tasks.get(id).is_some_and(waits_for_room) {
             self.emit(id, Event::Queued);
             self.emit(id, Event::Placing);

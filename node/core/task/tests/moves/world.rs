@@ -32,6 +32,7 @@ pub fn spec(disconnect: Disconnect) -> TaskSpec {
         title: "one".to_owned(),
         text: "one".to_owned(),
         depends_on: Vec::new(),
+        claims: Vec::new(),
         verify: Vec::new(),
         adapter: "codex".to_owned(),
         provider: String::new(),

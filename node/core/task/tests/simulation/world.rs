@@ -88,6 +88,7 @@ fn spec(i: usize) -> TaskSpec {
             .into_iter()
             .filter(|d| *d != id(i))
             .collect(),
+        claims: Vec::new(),
         verify: vec!["true".to_owned()],
         adapter: "codex".to_owned(),
         provider: "scripted".to_owned(),
