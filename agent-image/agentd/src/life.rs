@@ -247,15 +247,14 @@ impl Life {
         }
     }
 
-    /// Stays for the time the launch file gives, and while somebody has the editor or the terminal open.
+    /// Stays for the time the launch file gives, and while somebody has the editor or the terminal open. One that
+    /// is to stay no longer does not wait for who may open them again either.
     async fn linger(&mut self) {
         let stay = Duration::from_secs(self.launch.linger_secs);
-        if stay.is_zero() {
-            return;
-        }
+        let grace = if stay.is_zero() { Duration::ZERO } else { LINGER_GRACE };
         let stayed = async {
             tokio::time::sleep(stay).await;
-            tokio::join!(self.editor.closed(LINGER_GRACE), self.terminal.closed(LINGER_GRACE));
+            tokio::join!(self.editor.closed(grace), self.terminal.closed(grace));
         };
         tokio::select! {
             _ = self.stop.asked() => {}

@@ -71,10 +71,19 @@ async fn one_node_does_the_feature_and_what_it_says_to_try_next_works() {
     check_tasks(home.path()).await;
     let (tried, _) = well(try_next(&told)).await;
     assert!(tried.contains(".localhost:"), "no link to an editor: {tried}");
+    // One that is gone left the container that it kept alive.
+    kill(&home.path().join("demo/node/ikigai.sock")).await;
     well(demo(home.path(), &["--clean"])).await;
     assert!(!home.path().join("demo").exists());
     let left: Vec<_> = containers().await.difference(&before).cloned().collect();
     assert_eq!(left, Vec::<String>::new());
+}
+
+/// Kills the process that listens there.
+async fn kill(socket: &Path) {
+    let peer = tokio::net::UnixStream::connect(socket).await.unwrap().peer_cred().unwrap();
+    let pid = peer.pid().expect("the kernel says whose socket it is").to_string();
+    assert!(Command::new("kill").args(["-9", &pid]).status().await.unwrap().success());
 }
 
 /// What the node knows of the feature when the demo has ended.

@@ -88,6 +88,10 @@ impl Gates for RoutedGates {
         self.own.dial_terminal(fence).await
     }
 
+    fn has_editor_open(&self, fence: &Fence) -> bool {
+        self.own.has_editor_open(fence)
+    }
+
     async fn tell(&self, fence: &Fence, order: GateOrder) -> PortResult<()> {
         self.own.tell(fence, order).await
     }

@@ -36,6 +36,9 @@ pub trait Gates: fmt::Debug + Send + Sync + 'static {
     /// starts a shell when it is the first. [`crate::PortError::NotFound`] when no such gate is open.
     async fn dial_terminal(&self, fence: &Fence) -> PortResult<Box<dyn Duplex>>;
 
+    /// Whether somebody has the editor of `fence`'s workload open.
+    fn has_editor_open(&self, fence: &Fence) -> bool;
+
     /// Asks agentd inside `fence`'s workload to do something.
     async fn tell(&self, fence: &Fence, order: GateOrder) -> PortResult<()>;
 }

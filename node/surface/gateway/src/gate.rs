@@ -26,6 +26,8 @@ pub(crate) struct Gate {
     pub(crate) notices: Notices,
     pub(crate) agentd: Agentd,
     pub(crate) outside: Outside,
+    /// Held by each stream to its editor, so that they can be counted.
+    pub(crate) editors: Arc<()>,
     /// Room for request bodies, in kibibytes.
     pub(crate) room: Arc<Semaphore>,
     /// Ends its connections.
@@ -55,6 +57,7 @@ impl Gate {
             model,
             notices: Notices::default(),
             agentd: Agentd::default(),
+            editors: Arc::default(),
             outside: Outside::new(policy.egress, egress, limits.outside),
             room: Arc::new(Semaphore::new(limits.body.div_ceil(ROOM_UNIT))),
             closed: CancellationToken::new(),

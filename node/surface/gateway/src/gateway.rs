@@ -171,12 +171,20 @@ impl Gates for Gateway {
     async fn dial_editor(&self, agent: &str) -> PortResult<Box<dyn Duplex>> {
         let gate =
             self.of_agent(agent).ok_or_else(|| PortError::NotFound(format!("an open gate of {agent}")))?;
-        dial(&gate, Door::Editor).await
+        let open = gate.editors.clone();
+        let stream = gate.agentd.dial(Door::Editor, &gate.agent, &gate.limits).await?;
+        Ok(Box::new(Tied::new(stream, gate.closed.clone()).counted(open)))
     }
 
     async fn dial_terminal(&self, fence: &Fence) -> PortResult<Box<dyn Duplex>> {
         let open = self.of_fence(fence).ok_or_else(|| PortError::NotFound(format!("the gate of {fence}")))?;
-        dial(&open.gate, Door::Terminal).await
+        let gate = open.gate;
+        let stream = gate.agentd.dial(Door::Terminal, &gate.agent, &gate.limits).await?;
+        Ok(Box::new(Tied::new(stream, gate.closed.clone())))
+    }
+
+    fn has_editor_open(&self, fence: &Fence) -> bool {
+        self.of_fence(fence).is_some_and(|open| Arc::strong_count(&open.gate.editors) > 1)
     }
 
     async fn tell(&self, fence: &Fence, order: GateOrder) -> PortResult<()> {
@@ -189,9 +197,4 @@ impl Gates for Gateway {
             }
         }
     }
-}
-
-async fn dial(gate: &Gate, door: Door) -> PortResult<Box<dyn Duplex>> {
-    let stream = gate.agentd.dial(door, &gate.agent, &gate.limits).await?;
-    Ok(Box::new(Tied::new(stream, gate.closed.clone())))
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -10,11 +11,17 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 pub(crate) struct Tied<S> {
     stream: S,
     closed: Pin<Box<WaitForCancellationFutureOwned>>,
+    _counted: Option<Arc<()>>,
 }
 
 impl<S> Tied<S> {
     pub(crate) fn new(stream: S, gate: CancellationToken) -> Self {
-        Self { stream, closed: Box::pin(gate.cancelled_owned()) }
+        Self { stream, closed: Box::pin(gate.cancelled_owned()), _counted: None }
+    }
+
+    /// Counts among those that hold `count`, for as long as it is there.
+    pub(crate) fn counted(self, count: Arc<()>) -> Self {
+        Self { _counted: Some(count), ..self }
     }
 
     fn is_closed(&mut self, cx: &mut Context<'_>) -> bool {

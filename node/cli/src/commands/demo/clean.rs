@@ -13,11 +13,14 @@ pub(super) async fn all(place: &Place) -> Result<(), Problem> {
     if !place.root.exists() {
         return Ok(());
     }
-    stop_node(&place.home()).await?;
     for (number, home) in machine::homes(place) {
         // One that is frozen or gone still has containers: only it knows them.
-        if machine::signal_to(&home, Signal::CONT).await.is_err() {
-            machine::up(number, &home).await?;
+        if machine::signal_to(&home, Signal::CONT).await.is_err()
+            && let Err(problem) = machine::again(number, &home).await
+        {
+            eprintln!("  node {number} does not start again: {problem}");
+            eprintln!("  containers it may have left are removed by: make clean-machine");
+            continue;
         }
         stop_node(&home).await?;
     }

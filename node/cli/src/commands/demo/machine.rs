@@ -21,10 +21,11 @@ pub(super) struct Machine {
     pub(super) id: NodeId,
 }
 
-/// Their folders, as far as they were made.
+/// The folders of all nodes, the first one's included, as far as they were started.
 pub(super) fn homes(place: &Place) -> Vec<(usize, PathBuf)> {
     let home = |n: usize| (n, place.root.join(format!("node-{n}")));
-    (2..=super::MOST_NODES).map(home).filter(|(_, home)| home.exists()).collect()
+    let all = std::iter::once((1, place.home())).chain((2..=super::MOST_NODES).map(home));
+    all.filter(|(_, home)| home.exists()).collect()
 }
 
 impl Machine {
@@ -74,6 +75,11 @@ pub(super) fn handle(home: &Path) -> RemoteNode {
 pub(super) async fn up(number: usize, home: &Path) -> Result<(), Problem> {
     let config = home.join("ikigai.toml").display().to_string();
     on(number, home, &["up", "--detach", "--config", &config]).await.map(drop)
+}
+
+/// Starts the node of `home` again, which remembers its configuration.
+pub(super) async fn again(number: usize, home: &Path) -> Result<(), Problem> {
+    on(number, home, &["up", "--detach"]).await.map(drop)
 }
 
 /// Sends the process that listens on the node's socket a signal.

@@ -184,6 +184,10 @@ impl Run {
             return self.beat(ticks).await;
         }
         let now = self.shared.parts.clock.now();
+        if self.shared.parts.gates.has_editor_open(self.fence()) {
+            // Somebody works there, which is no silence.
+            self.watch.heard(now);
+        }
         // One whose result was taken stays for its editor only: it has nothing to lose but its place.
         let limits = if self.note.delivered { None } else { self.passed(disk, now) };
         if let Some(breach) = limits.or_else(|| self.shared.drained(now)) {

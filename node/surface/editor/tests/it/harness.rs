@@ -48,6 +48,9 @@ impl Gates for Agents {
     async fn tell(&self, _: &Fence, _: GateOrder) -> PortResult<()> {
         Ok(())
     }
+    fn has_editor_open(&self, _: &Fence) -> bool {
+        false
+    }
     async fn dial_terminal(&self, _: &Fence) -> PortResult<Box<dyn Duplex>> {
         unreachable!("a browser reaches no terminal through the editor's proxy")
     }

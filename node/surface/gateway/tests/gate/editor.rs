@@ -64,6 +64,7 @@ async fn a_stream_is_asked_for_and_brought() {
         upgrade(&rig, &format!("/agentd/streams/{}", asked["id"]), "ikigai-stream").await;
     assert!(status.starts_with("HTTP/1.1 101"), "{status}");
     let mut outside = dialing.await.unwrap().unwrap();
+    assert!(rig.gateway.has_editor_open(&rig.fence));
     let many = vec![7u8; 1 << 20];
     let sent = many.clone();
     let writing = tokio::spawn(async move {
@@ -79,6 +80,8 @@ async fn a_stream_is_asked_for_and_brought() {
     let mut text = String::new();
     outside.read_to_string(&mut text).await.unwrap();
     assert_eq!(text, "from inside");
+    drop(outside);
+    assert!(!rig.gateway.has_editor_open(&rig.fence));
     // The id was for one stream.
     let (status, _) = upgrade(&rig, &format!("/agentd/streams/{}", asked["id"]), "ikigai-stream").await;
     assert!(status.starts_with("HTTP/1.1 404"), "{status}");
