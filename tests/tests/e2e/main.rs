@@ -3,6 +3,7 @@
 //! A part a test needs and does not find is printed with the test's name; with `IKIGAI_REQUIRE_…=1`, as
 //! `make test` sets it, that is a failure.
 
+mod calls;
 mod cost;
 mod crash;
 mod dashboard;
@@ -21,6 +22,7 @@ mod mesh;
 mod node;
 mod notify;
 mod oidc;
+mod outlive;
 mod parts;
 mod people;
 mod project;

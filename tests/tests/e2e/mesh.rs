@@ -105,7 +105,8 @@ async fn a_feature_spreads_over_three_nodes_and_any_of_them_shows_it() {
     let elsewhere = tasks.iter().filter(|t| {
         let ran = t.attempts.last().map(|a| a.node);
         let checked = t.patch.as_ref().and_then(|p| p.evidence.as_ref()).and_then(|e| e.node);
-        !t.attempts.is_empty() && ran != checked
+        assert!(ran.is_some() && checked.is_some(), "{} was not checked: {t:#?}", t.short);
+        ran != checked
     });
     assert!(elsewhere.count() >= tasks.len() / 2, "results are checked where they were made: {tasks:#?}");
 
