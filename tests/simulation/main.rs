@@ -19,6 +19,7 @@ mod mind;
 mod net;
 mod node;
 mod owner;
+mod sweep;
 mod world;
 
 use bugs::Bug;

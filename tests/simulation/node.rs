@@ -3,7 +3,7 @@
 use crate::gossip::{Ad, Gossip};
 use crate::holder::{Call, Container, Note, Seat};
 use crate::owner::Driver;
-use crate::world::{Event, Sleep, World};
+use crate::world::{Event, Fall, Sleep, World};
 use ikigai_task::{Event as Happened, Record};
 use ikigai_types::{AttemptId, Epoch, Fence, Resources, TaskId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -187,6 +187,10 @@ impl World {
     }
 
     pub fn synced(&mut self, node: usize) {
+        self.writes += 1;
+        if let Some(fall) = self.fall.filter(|fall| fall.write == self.writes) {
+            return self.fall(node, fall);
+        }
         let Some((write, then)) = self.nodes[node].disk.unsynced.pop_front() else { return };
         self.keep(node, write);
         match then {
@@ -196,6 +200,15 @@ impl World {
             Then::Ship(fence, upto) => self.ship(node, &fence, upto),
             Then::Answer { to, call, attempt } => self.lines_kept(node, to, call, &attempt),
         }
+    }
+
+    fn fall(&mut self, node: usize, fall: Fall) {
+        let first = self.nodes[node].disk.unsynced.drain(..).next();
+        if let Some((write, _)) = first.filter(|_| fall.kept) {
+            self.keep(node, write);
+        }
+        self.crash(node, fall.machine);
+        self.at(1_000, Event::Start(node));
     }
 
     /// `write` is on the disk from now on.

@@ -113,6 +113,10 @@ pub struct World {
     /// How long the agents of a task run, in milliseconds; the dice say it for the others.
     pub run_times: BTreeMap<TaskId, u64>,
     pub counts: Counts,
+    /// Writes that were about to be on a disk, of all nodes.
+    pub writes: u64,
+    /// The one crash of a run that is made for it.
+    pub fall: Option<Fall>,
     /// The promise that was broken first.
     pub broken: Option<String>,
     pub trace: Trace,
@@ -162,6 +166,8 @@ impl World {
             tasks: BTreeMap::new(),
             run_times: BTreeMap::new(),
             counts: Counts::default(),
+            writes: 0,
+            fall: None,
             broken: None,
             trace: Trace { lines: keep_trace.then(Vec::new) },
             queue: BTreeMap::new(),
@@ -289,6 +295,17 @@ impl World {
         };
         asleep.then_some(node)
     }
+}
+
+/// A crash of the node that is about to have written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fall {
+    /// Which write it is, from 1.
+    pub write: u64,
+    /// Whether it still gets to the disk; nobody hears of that.
+    pub kept: bool,
+    /// Whether the machine goes down, with its containers.
+    pub machine: bool,
 }
 
 /// What of a node stands still.

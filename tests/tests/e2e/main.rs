@@ -26,6 +26,7 @@ mod outlive;
 mod parts;
 mod people;
 mod project;
+mod provider;
 mod reviews;
 mod sandbox;
 mod sessions;

@@ -36,10 +36,14 @@ impl Project {
             let hint = "give the absolute path of a checkout on this node";
             return Err(Problem::new(Code::Usage, format!("`{path}` is not an absolute path"), hint));
         }
-        let text = read_text(parts, path, ProjectConfig::PATH).await?.map(|(text, _)| text);
-        let config = ProjectConfig::parse(&text.unwrap_or_default());
-        let config =
-            config.map_err(|e| Problem::new(Code::Usage, e.to_string(), "correct the file and try again"))?;
+        let mut config = ProjectConfig::default();
+        for file in ProjectConfig::PATHS {
+            if let Some((text, _)) = read_text(parts, path, file).await? {
+                let own = ProjectConfig::parse(file, &text);
+                let hint = "correct the file and try again";
+                config = own.map_err(|e| Problem::new(Code::Usage, e.to_string(), hint))?.over(config);
+            }
+        }
         Ok(Self { id: project_id(path)?, path: path.to_owned(), config })
     }
 

@@ -123,7 +123,10 @@ impl Handle {
             text: text.to_owned(),
             depends_on: Vec::new(),
             claims: Vec::new(),
-            verify: options.verify.clone().unwrap_or_else(|| project.config.verify.clone()),
+            verify: options
+                .verify
+                .clone()
+                .unwrap_or_else(|| project.config.verify.clone().unwrap_or_default()),
             adapter,
             provider: pick(&options.provider, &project.config.provider, &d.provider),
             model: pick(&options.model, &project.config.model, &d.model),
