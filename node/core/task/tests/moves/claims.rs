@@ -24,7 +24,7 @@ struct World {
 impl World {
     fn new(tasks: Vec<TaskSpec>) -> Self {
         let mut world = Self { owner: Owner::new(me(), Policy::default()), now: Timestamp(1_000_000) };
-        world.input(Input::Submit(tasks));
+        world.input(Input::Submit(tasks, None));
         world
     }
 
