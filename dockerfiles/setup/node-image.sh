@@ -22,7 +22,8 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/target}
 cd "$ROOT"
 built=$CARGO_TARGET_DIR/debug/ikigai
 [[ -x $built ]] || say "compiling ikigai, about 5 min …"
-logged cargo build -p ikigai-cli
+# As `make build` says it: with other packages, or without, cargo would build most of it once more.
+logged cargo build --locked -p ikigai-cli -p ikigai-agentd
 
 key=$(hash_text 1 "$(image_id "$base")" "$agent" "$(stat -c "%n %s %Y" "$radicle"/*)" \
   "$(hash_of "$built" "$here/../node.Dockerfile")")

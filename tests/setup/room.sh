@@ -6,18 +6,20 @@
 . "$(dirname "$0")/../../dockerfiles/setup/lib.sh"
 
 PART=room
-target=${CARGO_TARGET_DIR:-$CACHE/target}
-enough=25 # GB: a build of everything from nothing, the images, and what the tests write
-free() { df --output=avail -BG "$CACHE" | tr -dc 0-9; }
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/target}
+target=$CARGO_TARGET_DIR
+enough=12 # GB: what a build adds to a former one, the images, and what the tests write
+mkdir -p "$target"
+free() { df --output=avail -BG "$target" | tr -dc 0-9; }
 
 # What `make` builds, told by cargo: one path a line. Everything is fresh, so nothing is compiled here.
 in_use() {
   local quiet=(--locked --quiet --message-format=json)
   {
-    cargo build "${quiet[@]}" -p ikigai-cli -p ikigai-agentd
-    cargo test "${quiet[@]}" --workspace --no-run
-    cargo clippy "${quiet[@]}" --workspace --all-targets -- -D warnings
-    RUSTDOCFLAGS="-D warnings" cargo doc "${quiet[@]}" --workspace --lib --no-deps
+    cargo build "${quiet[@]}" -p ikigai-cli -p ikigai-agentd &&
+      cargo test "${quiet[@]}" --workspace --no-run &&
+      cargo clippy "${quiet[@]}" --workspace --all-targets -- -D warnings &&
+      RUSTDOCFLAGS="-D warnings" cargo doc "${quiet[@]}" --workspace --lib --no-deps
   } | python3 -c '
 import json, sys
 for line in sys.stdin:
@@ -26,7 +28,10 @@ for line in sys.stdin:
 }
 
 sweep() {
-  CARGO_TARGET_DIR=$target python3 - "$target/debug" <(in_use) <<'PYTHON'
+  local list
+  list=$(mktemp)
+  in_use >"$list" || die "cargo does not tell what it built: nothing is swept"
+  python3 - "$target/debug" "$list" <<'PYTHON'
 import os, pathlib, re, shutil, sys
 
 debug, told = pathlib.Path(sys.argv[1]), sys.argv[2]
@@ -54,12 +59,14 @@ for entry in entries:
         os.unlink(entry.path)
 print(f"[room] {freed / 1e9:.1f} GB of former builds removed", file=sys.stderr)
 PYTHON
+  rm -f "$list"
 }
 
 make_room() {
   (($(free) >= enough)) || { say "$(free) GB free: removing what speeds up small changes" && rm -rf "$target"/*/incremental; }
-  (($(free) >= enough)) || { say "$(free) GB free: removing the former build" && rm -rf "$target"; }
-  (($(free) >= 12)) || die "only $(free) GB are free for $CACHE, and a build with its tests takes up to $enough GB" \
+  (($(free) >= enough)) || { say "$(free) GB free: removing the former build" && rm -rf "$target" && mkdir "$target"; }
+  (($(free) >= 25)) || [[ -d $target/debug ]] || say "$(free) GB free: a build from nothing and its tests take up to 25"
+  (($(free) >= enough)) || die "only $(free) GB are free for $target" \
     "free some space, or set XDG_CACHE_HOME to a folder on a larger disk"
   say "$(free) GB are free"
 }

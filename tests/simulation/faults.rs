@@ -208,6 +208,9 @@ impl World {
             slots: 1,
             ..Resources::default()
         };
+        let paths = ["src", "src/a.rs", "docs/a.md"];
+        let claims =
+            if self.one_in(3) { vec![paths[self.dice.below(paths.len())].to_owned()] } else { vec![] };
         let (time, stall) = (Duration::from_secs(150), Duration::from_secs(60));
         TaskSpec {
             project: ProjectId::new("p").expect("an id"),
@@ -217,7 +220,7 @@ impl World {
             title: id.short().to_owned(),
             text: String::new(),
             depends_on,
-            claims: Vec::new(),
+            claims,
             verify: vec!["true".to_owned()],
             adapter: "codex".to_owned(),
             provider: String::new(),

@@ -64,6 +64,7 @@ impl Run {
             let before = self.graph.direct(TaskIdx(i)).into_iter().map(|edge| self.ids[edge.from.0].clone());
             let mut spec = self.world.spec(0, self.ids[i].clone(), before.collect());
             spec.urgency = urgency[i];
+            spec.claims.clear();
             spec.limits.time = Duration::from_secs(3_600);
             // As many fit a machine as it has slots.
             spec.request.cpu_millis = 1_000;

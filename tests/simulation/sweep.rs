@@ -13,8 +13,8 @@ fn task(n: u32) -> TaskId {
 /// Four tasks, the last of which needs the others.
 fn submit(world: &mut World) {
     let before: [&[u32]; 4] = [&[], &[], &[0], &[1, 2]];
-    let specs = (0..).zip(before).map(|(n, b)| world.spec(0, task(n), b.iter().map(|n| task(*n)).collect()));
-    let specs: Vec<_> = specs.collect();
+    let spec = |(n, b): (u32, &[u32])| world.spec(0, task(n), b.iter().map(|n| task(*n)).collect());
+    let specs: Vec<_> = (0..).zip(before).map(spec).collect();
     let ids: Vec<_> = specs.iter().map(|s| s.id.clone()).collect();
     world.tasks = ids.iter().map(|id| (id.clone(), 0)).collect();
     world.run_times = ids.iter().map(|id| (id.clone(), 2_000)).collect();

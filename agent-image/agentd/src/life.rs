@@ -247,14 +247,15 @@ impl Life {
         }
     }
 
-    /// Stays for the time the launch file gives, and while somebody has the editor or the terminal open. One that
-    /// is to stay no longer does not wait for who may open them again either.
+    /// Stays for the time the launch file gives, and while somebody has the editor or the terminal open.
     async fn linger(&mut self) {
         let stay = Duration::from_secs(self.launch.linger_secs);
-        let grace = if stay.is_zero() { Duration::ZERO } else { LINGER_GRACE };
+        if stay.is_zero() {
+            return;
+        }
         let stayed = async {
             tokio::time::sleep(stay).await;
-            tokio::join!(self.editor.closed(grace), self.terminal.closed(grace));
+            tokio::join!(self.editor.closed(LINGER_GRACE), self.terminal.closed(LINGER_GRACE));
         };
         tokio::select! {
             _ = self.stop.asked() => {}

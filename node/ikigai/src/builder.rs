@@ -12,7 +12,7 @@ use ikigai_gateway::{Gateway, GatewayOptions};
 use ikigai_ports::executor::Mount;
 use ikigai_ports::{Clock, Executor, Forge, PortError, Rng, Store};
 use ikigai_radicle::KeySigner;
-use ikigai_runtime::{AgentProgram, Defaults, Enrolment, Mesh, Options, Parts};
+use ikigai_runtime::{AgentProgram, Defaults, Disk, Enrolment, Mesh, Options, Parts};
 use ikigai_task::Policy as TaskPolicy;
 use ikigai_types::{ClassSlots, InvalidShares, Limits, Resources, Tags};
 use std::path::PathBuf;
@@ -264,6 +264,13 @@ fn options(
         version: crate::VERSION.to_owned(),
         run_folder: home.run(),
         sessions_folder: home.sessions(),
+        disk: Disk {
+            folder: home.path().to_owned(),
+            workspaces: home.git().join("workspaces"),
+            quota: config.node.disk_bytes,
+            reserve: capacity.disk_bytes / 20,
+            free: system::disk,
+        },
         capacity,
         allocatable,
         classes: ClassSlots::shared(&allocatable, &defaults.request, config.slots.clone())?,
@@ -289,6 +296,7 @@ fn allocatable(config: &Config, all: Resources) -> Resources {
         cpu_millis: config.node.cpu_millis.unwrap_or(all.cpu_millis.saturating_sub(500)),
         memory_bytes: config.node.memory_bytes.unwrap_or(all.memory_bytes - reserve),
         slots: config.node.slots.unwrap_or(all.slots),
+        disk_bytes: config.node.disk_bytes.map_or(all.disk_bytes, |quota| quota.min(all.disk_bytes)),
         ..all
     }
 }

@@ -106,6 +106,10 @@ pub struct NodeConfig {
     pub cpu_millis: Option<u64>,
     /// Bytes of memory that tasks may use; all but 1 GiB or a quarter, whichever is less, when absent.
     pub memory_bytes: Option<u64>,
+    /// Bytes the node's folder may hold, with the workspaces of its agents; all but a twentieth of what is free when
+    /// it starts, when absent. Where that gets short, kept sessions of agent CLIs go, the oldest first, and then no
+    /// attempt begins here.
+    pub disk_bytes: Option<u64>,
     /// Seconds a lease is good for without being renewed.
     pub lease_secs: Option<u64>,
     /// Milliseconds of the first back-off after a fault.

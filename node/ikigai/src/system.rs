@@ -87,7 +87,8 @@ fn memory() -> u64 {
         .fold(kib << 10, u64::min)
 }
 
-fn disk(folder: &Path) -> u64 {
+/// What is free on the disk of `folder`, in bytes.
+pub fn disk(folder: &Path) -> u64 {
     rustix::fs::statvfs(folder).map_or(0, |s| s.f_bavail.saturating_mul(s.f_frsize))
 }
 

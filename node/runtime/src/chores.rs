@@ -28,8 +28,15 @@ pub(crate) struct Chores {
     checker: Checker,
     neighbours: Arc<Neighbours>,
     stop: CancellationToken,
-    /// Merges and box flips of one project come one after the other.
-    projects: Arc<Mutex<HashMap<ProjectId, Arc<tokio::sync::Mutex<()>>>>>,
+    projects: Arc<Mutex<HashMap<ProjectId, Arc<Lane>>>>,
+}
+
+/// Merges and box flips of one project come one after the other. Of the merges only one at a time stands in line for
+/// the checkout: the box of what is merged is ticked before the next merge but one, however many wait.
+#[derive(Debug, Default)]
+struct Lane {
+    merges: tokio::sync::Mutex<()>,
+    checkout: tokio::sync::Mutex<()>,
 }
 
 /// What came of a chore: something to tell the owner, or why not.
@@ -138,7 +145,7 @@ impl Chores {
         Ok(Some(Observation::Archived { task: id }))
     }
 
-    fn project_lock(&self, project: &ProjectId) -> Arc<tokio::sync::Mutex<()>> {
+    fn lane(&self, project: &ProjectId) -> Arc<Lane> {
         let mut projects = self.projects.lock().expect("invariant: no panic while projects are held");
         projects.entry(project.clone()).or_default().clone()
     }

@@ -1,11 +1,13 @@
 //! The side that runs attempts: admits them into this machine's resources, and nobody else decides that.
 
 mod attempt;
+mod disk;
 mod launch;
 mod sessions;
 mod stance;
 mod tidy;
 
+pub use disk::Disk;
 pub(crate) use launch::{WORKSPACE, run_folder, write_launch};
 pub(crate) use stance::Stance;
 
@@ -19,7 +21,7 @@ use ikigai_types::{Fence, Lease, NodeId, ProjectId, Resources, WorkloadClass};
 use ikigai_wire::peer::{Advertisement, Order, Workload};
 use ikigai_wire::record::{HostRecord, decode};
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -88,6 +90,8 @@ struct Shared {
     /// Projects whose objects are here.
     repositories: Mutex<BTreeSet<ProjectId>>,
     image_missing: AtomicBool,
+    /// Bytes of disk there are for workspaces.
+    room: AtomicU64,
     tracker: TaskTracker,
     stop: CancellationToken,
 }
@@ -110,6 +114,7 @@ impl Host {
             stance: Mutex::default(),
             repositories: Mutex::default(),
             image_missing: AtomicBool::new(options.needs_image && options.image.is_none()),
+            room: AtomicU64::new(options.allocatable.disk_bytes),
             tracker: tracker.clone(),
             stop: stop.clone(),
         };
@@ -256,11 +261,12 @@ impl Shared {
     fn candidate(&self, seats: &Seats) -> Candidate {
         let (o, stance) = (&self.options, *self.stance());
         let image = !self.image_missing.load(Ordering::Relaxed);
+        let allocatable = Resources { disk_bytes: self.room.load(Ordering::Relaxed), ..o.allocatable };
         let mut candidate = Candidate {
             cordoned: stance.cordoned,
             draining: stance.drain.is_some(),
-            allocatable: o.allocatable,
-            free: o.allocatable,
+            allocatable,
+            free: allocatable,
             classes: o.classes.clone(),
             tags: o.tags.clone(),
             taints: o.taints.clone(),

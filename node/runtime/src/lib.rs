@@ -26,6 +26,7 @@ mod terminal;
 mod view;
 
 pub use handle::Handle;
+pub use host::Disk;
 pub use journal::Journal;
 pub use mesh::{DialGuest, Enrolment, EnrolmentParts, RoutedGates, Routes};
 pub use mesh_handle::MeshHandle;

@@ -19,6 +19,8 @@ pub struct Options {
     pub run_folder: PathBuf,
     /// Folder for the sessions of agent CLIs, kept from one attempt to the next.
     pub sessions_folder: PathBuf,
+    /// What it may use of the disk.
+    pub disk: crate::Disk,
     /// All the machine has.
     pub capacity: Resources,
     /// What tasks may use of it.

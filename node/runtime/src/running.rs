@@ -93,6 +93,7 @@ pub async fn start(parts: Parts, options: Options, mesh: Option<Mesh>) -> Result
     };
     handle.restore_cordon().await.map_err(StartError::Store)?;
     host.recover().await.map_err(StartError::Store)?;
+    host.watch_disk();
     let whole = parts_of_mesh(&handle, &peer, mesh, &tracker, &stop);
     let setup =
         Setup { owner, journal, peer: peer.clone(), neighbours, handle: asks, tracker: tracker.clone() };

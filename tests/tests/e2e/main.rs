@@ -8,6 +8,7 @@ mod cost;
 mod crash;
 mod dashboard;
 mod demo;
+mod disk;
 mod drain;
 mod editor;
 mod egress;

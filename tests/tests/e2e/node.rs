@@ -140,6 +140,12 @@ impl NodeProcess {
         self
     }
 
+    /// With a line more under `[node]`.
+    pub fn with_node(mut self, line: &str) -> Self {
+        self.config = self.config.replace("[node]\n", &format!("[node]\n{line}\n"));
+        self
+    }
+
     /// With a section more.
     pub fn with(mut self, section: &str) -> Self {
         self.config.push_str(&format!("\n{section}\n"));

@@ -163,6 +163,8 @@ async fn the_key_of_a_provider_is_nowhere_an_agent_can_look() {
     assert_eq!(task.patch.as_ref().unwrap().verdict.as_deref(), Some("VERIFIED"));
     let committed = node.handle().diff(&task.id).await.unwrap();
     assert!(committed.contains("PATH=") && !committed.contains(KEY), "{committed}");
+    // Which feature is meant stands in no file that git keeps.
+    assert!(committed.contains("SPECIFY_FEATURE_DIRECTORY=specs/001-text-stats"), "{committed}");
     assert_eq!(holding(&node.home()), "", "files of the node hold the key");
     assert!(!node.log_text().contains(KEY));
 

@@ -16,6 +16,8 @@ mod project;
 mod room;
 mod storm;
 
+use std::io::Write as _;
+
 /// Whether the long form is wanted.
 fn soak() -> bool {
     std::env::var("IKIGAI_SOAK").as_deref() == Ok("1")
@@ -24,7 +26,7 @@ fn soak() -> bool {
 /// Whether `test`, which is long and bends to whatever else the machine does, is wanted; says so when it is not.
 fn wanted(test: &str) -> bool {
     if !soak() {
-        println!("SKIPPED {test}: it runs with IKIGAI_SOAK=1 (make soak)");
+        let _ = writeln!(std::io::stderr(), "SKIPPED {test}: it runs with IKIGAI_SOAK=1 (make soak)");
     }
     soak()
 }

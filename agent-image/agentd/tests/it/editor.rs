@@ -115,22 +115,6 @@ fn the_editor_survives_the_program_and_a_stream_keeps_agentd() {
 }
 
 #[test]
-fn an_open_editor_is_not_closed_by_the_end_of_the_program() {
-    let (_room, gateway, mut control, mut agentd) = idle(0, "until [ -e go ]; do sleep 0.01; done");
-    control.order(&json!({ "order": "dial-editor", "id": 1 }));
-    let mut stream = gateway.stream(1);
-    echoes(&mut stream, "before");
-    std::fs::write(_room.path("work/go"), "").unwrap();
-    agentd.until(|body| *body == ended(0));
-    for _ in 0..20 {
-        std::thread::sleep(Duration::from_millis(100));
-        echoes(&mut stream, "after");
-    }
-    drop(stream);
-    assert_eq!(agentd.wait().code(), Some(0));
-}
-
-#[test]
 fn finish_ends_agentd_and_the_editor_with_it() {
     let (room, gateway, mut control, mut agentd) = idle(1000, "exit 6");
     agentd.until(|body| *body == ended(6));

@@ -84,7 +84,7 @@ impl Objects for GitWorkspaces {
         let scratch = Scratch::new(copies, "unpack")?;
         let file = scratch.0.join("in.pack");
         let size = write(&file, pack).await?;
-        let _room = turns::to_move().await;
+        let room = turns::to_move().await;
         let format = if wanted.len() == 64 { "sha256" } else { "sha1" };
         let bare = copies.make(project, format).await?;
         // Nothing more was to be sent when everything was here.
@@ -96,6 +96,8 @@ impl Objects for GitWorkspaces {
         if !connected(copies, project, &wanted).await? {
             return Err(PortError::Corrupt(format!("the pack for commit {wanted}")));
         }
+        // What follows waits for the project: others need not wait for that.
+        drop(room);
         copies.keep_moved(project, want).await?;
         if let Err(error) = copies.let_go(project, &[]).await {
             tracing::warn!(%project, error = error.chain(), "references nobody needs are kept");

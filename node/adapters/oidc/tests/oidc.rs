@@ -15,6 +15,7 @@ use ikigai_ports::signer::Secret;
 use ikigai_ports::{IdentityProvider, PortError, PortResult, Secrets};
 use ikigai_types::Timestamp;
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -35,7 +36,8 @@ impl Real {
         if folder.is_empty() {
             let text = format!("SKIPPED {test}: IKIGAI_OIDC_PROVIDER is not set (run: make setup-tests)");
             assert!(std::env::var("IKIGAI_REQUIRE_BROWSER").as_deref() != Ok("1"), "{text}");
-            println!("{text}");
+            // Not by the macro: what a test prints with it is shown only when the test fails.
+            let _ = writeln!(std::io::stderr(), "{text}");
             return None;
         }
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oidc/provider.mjs");

@@ -1,15 +1,16 @@
 //! The extension of Spec-Kit: the official program takes it, and what it tells agents to type exists.
 
 use crate::scene::Scene;
+use std::io::Write as _;
 use std::process::Command;
 
 #[test]
 fn spec_kit_installs_the_extension() {
     let Some(specify) = std::env::var_os("IKIGAI_SPECIFY") else {
         assert!(std::env::var_os("IKIGAI_REQUIRE_SPECKIT").is_none(), "IKIGAI_SPECIFY names no program");
-        eprintln!(
-            "skipped: spec_kit_installs_the_extension: IKIGAI_SPECIFY names no program (run: make setup)"
-        );
+        let text =
+            "SKIPPED spec_kit_installs_the_extension: IKIGAI_SPECIFY names no program (run: make setup)";
+        let _ = writeln!(std::io::stderr(), "{text}");
         return;
     };
     let scene = Scene::alone();

@@ -16,14 +16,15 @@ impl Claims {
         }
         let paths = self.0.entry(task.project.clone()).or_default();
         for path in &task.claims {
-            let holders = paths.entry(path.clone()).or_default();
             if under_way {
-                holders.insert(task.id.clone());
-            } else {
+                paths.entry(path.clone()).or_default().insert(task.id.clone());
+            } else if let Some(holders) = paths.get_mut(path) {
                 holders.remove(&task.id);
+                if holders.is_empty() {
+                    paths.remove(path);
+                }
             }
         }
-        paths.retain(|_, holders| !holders.is_empty());
     }
 
     /// Another task that changes what `task` does, and the path it claims: the same one, a folder around it, or

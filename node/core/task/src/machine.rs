@@ -287,15 +287,12 @@ impl Turn<'_> {
         self.look_again();
     }
 
-    /// Puts every task that waits for others back in line when none is left that it waits for; of those that change
-    /// the same files the first one.
+    /// Puts every task that waits for others back in line when none is left that it waits for. Of those that change
+    /// the same files the first that is placed goes on, and the others wait for that one: which it is, is known only
+    /// when there is a node for it.
     fn release_dependents(&mut self) {
-        let mut released = Claims::default();
         for id in self.owner.in_state(TaskState::Waiting(WaitReason::Dependency)) {
-            let spec = self.owner.tasks.get(&id).map(|t| &t.spec);
-            let free = |s: &&TaskSpec| self.owner.blocked(s).is_none() && released.against(s).is_none();
-            if let Some(spec) = spec.filter(free) {
-                released.set(spec, true);
+            if self.owner.tasks.get(&id).is_some_and(|t| self.owner.blocked(&t.spec).is_none()) {
                 self.emit(&id, Event::Queued);
             }
         }

@@ -115,7 +115,7 @@ impl Moves {
                 "cancelled",
             ],
         ),
-        ("failed", &["queued", "cancelled"]),
+        ("failed", &["review", "queued", "cancelled"]),
         ("lost", &["queued", "cancelled"]),
         ("cancelled", &["queued"]),
     ];

@@ -2,6 +2,7 @@
 
 use super::{Chores, Done, change, patch_text};
 use ikigai_ports::PortError;
+use ikigai_ports::forge::Mark;
 use ikigai_speckit::TickError;
 use ikigai_task::{Observation, Task};
 use ikigai_types::{Fence, TaskId};
@@ -9,8 +10,9 @@ use std::path::Path;
 
 impl Chores {
     pub(super) async fn merge(&self, task: &Task, fence: Fence) -> Done {
-        let lock = self.project_lock(&task.spec.project);
-        let _one_at_a_time = lock.lock().await;
+        let lane = self.lane(&task.spec.project);
+        let _next = lane.merges.lock().await;
+        let _one_at_a_time = lane.checkout.lock().await;
         let spec = &task.spec;
         let checkout = Path::new(&spec.checkout);
         let last = task.attempts.last();
@@ -18,6 +20,10 @@ impl Chores {
         let patch = patch.ok_or_else(|| PortError::Corrupt(format!("{} has no patch", spec.id)))?;
         // What the person committed meanwhile is merged into, not overwritten.
         self.parts.workspaces.import(&spec.project, checkout, None).await?;
+        if task.archived {
+            // It was given up before somebody took it all the same.
+            self.parts.forge.mark(&spec.project, &patch, Mark::Ready).await?;
+        }
         let text = patch_text(task, &fence);
         let signer = self.parts.signer.clone();
         let merged =
@@ -34,8 +40,8 @@ impl Chores {
 
     /// Ticks the box by compare-and-swap on the file as it is now, and commits that one file.
     pub(super) async fn tick(&self, task: &Task, id: TaskId) -> Done {
-        let lock = self.project_lock(&task.spec.project);
-        let _one_at_a_time = lock.lock().await;
+        let lane = self.lane(&task.spec.project);
+        let _one_at_a_time = lane.checkout.lock().await;
         let spec = &task.spec;
         let Some(file) = &spec.tasks_file else { return Ok(Some(Observation::Ticked { task: id })) };
         let checkout = Path::new(&spec.checkout);
@@ -62,10 +68,12 @@ impl Chores {
         let signer = self.parts.signer.clone();
         let committed =
             self.parts.checkout.commit_file(checkout, Path::new(file), &message, &*signer).await?;
-        if committed.is_some() {
-            let head = self.parts.workspaces.import(&spec.project, checkout, None).await?;
-            self.parts.forge.publish(&spec.project, &head).await?;
-        }
+        let head = match committed {
+            Some(_) => self.parts.workspaces.import(&spec.project, checkout, None).await?,
+            // Committed before, and perhaps not published.
+            None => head,
+        };
+        self.parts.forge.publish(&spec.project, &head).await?;
         Ok(Some(Observation::Ticked { task: id }))
     }
 }

@@ -5,6 +5,7 @@ use crate::view::agent_label;
 use ikigai_ports::executor::{Mount, Role, WorkloadSpec};
 use ikigai_ports::gate::GatePolicy;
 use ikigai_ports::{PortError, PortResult};
+use ikigai_task::TaskSpec;
 use ikigai_types::{Fence, WorkloadId};
 use ikigai_wire::agent::{GATEWAY_PORT, LAUNCH_FILE, Launch, Program, RUN_FOLDER, SESSION_FOLDER};
 use ikigai_wire::record::HostRecord;
@@ -24,7 +25,7 @@ impl Shared {
         let launch = Launch {
             program: self.program(note)?,
             workdir: WORKSPACE.to_owned(),
-            env: self.proxied(),
+            env: self.environment(&note.spec),
             linger_secs: note.spec.linger_secs,
         };
         write_launch(&folder, &launch).await?;
@@ -33,6 +34,15 @@ impl Shared {
         let policy = GatePolicy { provider, egress, events, spent: note.usage };
         self.parts.gates.open(fence, &agent_label(fence), &folder, policy).await?;
         self.parts.executor.launch(&self.workload(note, Role::Agent, fence.clone(), workspace, folder)).await
+    }
+
+    /// The environment of an agent. Which feature is meant stands in no file that git keeps: Spec-Kit's scripts are told.
+    fn environment(&self, spec: &TaskSpec) -> BTreeMap<String, String> {
+        let mut env = self.proxied();
+        if let Some((folder, _)) = spec.tasks_file.as_ref().and_then(|file| file.rsplit_once('/')) {
+            env.insert("SPECIFY_FEATURE_DIRECTORY".to_owned(), folder.to_owned());
+        }
+        env
     }
 
     /// The environment of what runs in the sandbox: programs that know of proxies find the gate, and what it denies

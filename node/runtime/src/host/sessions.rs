@@ -4,7 +4,7 @@
 //! note and out of the container's reach. What an agent wrote is never read here, only counted and cut down to regular
 //! files of a bounded size; links are not followed. The next attempt takes the folder over, so none is seen by two.
 
-mod untrusted;
+pub(super) mod untrusted;
 
 use super::Shared;
 use ikigai_ports::{PortError, PortResult};
@@ -88,7 +88,7 @@ impl Shared {
         }
     }
 
-    fn busy_sessions(&self) -> HashSet<PathBuf> {
+    pub(super) fn busy_sessions(&self) -> HashSet<PathBuf> {
         self.seats().iter().map(|(fence, seat)| self.session_folder(seat.owner, fence)).collect()
     }
 
@@ -130,7 +130,7 @@ impl Shared {
             if !gone || kept(&folder).is_none() || !untrusted::tidy(&folder.join("files")) {
                 untrusted::remove(&folder)?;
             }
-            prune(&root, &busy)
+            prune(&root, &busy, TASKS)
         })
         .await
     }
@@ -183,12 +183,12 @@ fn kept(folder: &Path) -> Option<Note> {
     serde_json::from_slice(&fs::read(folder.join("kept.json")).ok()?).ok()
 }
 
-/// Removes all but the newest tasks' sessions, and none that is in use.
-fn prune(root: &Path, busy: &HashSet<PathBuf>) -> io::Result<()> {
+/// Removes all but the newest `keep` tasks' sessions, and none that is in use.
+pub(super) fn prune(root: &Path, busy: &HashSet<PathBuf>, keep: usize) -> io::Result<()> {
     let age = |path: &Path| fs::metadata(path).and_then(|m| m.modified()).ok();
     let mut tasks: Vec<_> = fs::read_dir(root)?.flatten().map(|e| e.path()).collect();
     tasks.sort_by_cached_key(|path| std::cmp::Reverse(age(path)));
-    let old = tasks.iter().skip(TASKS).filter(|t| !busy.iter().any(|b| b.parent() == Some(t)));
+    let old = tasks.iter().skip(keep).filter(|t| !busy.iter().any(|b| b.parent() == Some(t)));
     old.into_iter().for_each(|task| remove(task));
     Ok(())
 }

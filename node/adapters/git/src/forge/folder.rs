@@ -40,20 +40,14 @@ pub(super) fn branch(dir: &Path) -> PortResult<String> {
 /// Lets the repository use the objects of the node's copy, so that none need be sent; from then on git deletes none
 /// of them there, whoever cleans up.
 pub(super) async fn lend(shared: &Shared<'_>) -> PortResult<()> {
-    let (copies, dir) = (&shared.forge.copies, shared.dir());
-    let info = dir.join("objects/info");
-    let file = info.join("alternates");
-    let known = match fs::read_to_string(&file) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound && dir.join("HEAD").is_file() => String::new(),
-        known => known.map_err(|e| away(&dir, e))?,
-    };
-    let objects = copies.path(shared.project).join("objects").display().to_string();
-    // Within one folder by the way from the one to the other, which stays when that folder is moved.
-    let way = format!("../../../projects/{}.git/objects", shared.project);
-    let lender = if dir.starts_with(copies.layout().forge()) { way } else { objects };
-    if known.lines().any(|line| line == lender) {
+    if lender(shared)?.is_none() {
         return Ok(());
     }
+    // Two at once would write over each other.
+    let _held = shared.hold().await?;
+    let Some((known, lender)) = lender(shared)? else { return Ok(()) };
+    let (copies, info) = (&shared.forge.copies, shared.dir().join("objects/info"));
+    let file = info.join("alternates");
     copies.call(shared.project, "config").args(["extensions.preciousObjects", "true"]).run().await?;
     let fresh = info.join(format!("alternates.{}", std::process::id()));
     let write = || {
@@ -64,6 +58,21 @@ pub(super) async fn lend(shared: &Shared<'_>) -> PortResult<()> {
         fs::rename(&fresh, &file)
     };
     write().map_err(|e| PortError::failed("writing to the forge's folder", e))
+}
+
+/// Whose objects it uses so far, and whose it is to use as well; nothing when it does.
+fn lender(shared: &Shared<'_>) -> PortResult<Option<(String, String)>> {
+    let (copies, dir) = (&shared.forge.copies, shared.dir());
+    let known = match fs::read_to_string(dir.join("objects/info/alternates")) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound && dir.join("HEAD").is_file() => String::new(),
+        known => known.map_err(|e| away(&dir, e))?,
+    };
+    let objects = copies.path(shared.project).join("objects").display().to_string();
+    // Within one folder by the way from the one to the other, which stays when that folder is moved.
+    let way = format!("../../../projects/{}.git/objects", shared.project);
+    let lender = if dir.starts_with(copies.layout().forge()) { way } else { objects };
+    let lent = known.lines().any(|line| line == lender);
+    Ok((!lent).then_some((known, lender)))
 }
 
 /// Moves references in one transaction.

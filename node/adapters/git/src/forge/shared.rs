@@ -134,7 +134,7 @@ impl<'a> Shared<'a> {
     }
 
     /// The project, unless it is held already.
-    async fn hold(&self) -> PortResult<Option<Held>> {
+    pub async fn hold(&self) -> PortResult<Option<Held>> {
         match self.held {
             Some(_) => Ok(None),
             None => self.forge.copies.hold_in(self.project, self.turn).await.map(Some),
@@ -196,6 +196,8 @@ impl<'a> Shared<'a> {
             }
             set => set?,
         }
-        self.forge.copies.set_ref(self.project, &name, new, Some(old)).await
+        // It is published: that the copy could not follow yet says nothing of the change.
+        let followed = self.forge.copies.set_ref(self.project, &name, new, Some(old)).await;
+        followed.map_err(|error| PortError::unavailable("the node's copy", error))
     }
 }

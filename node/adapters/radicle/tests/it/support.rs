@@ -4,6 +4,7 @@ use ikigai_git::GitWorkspaces;
 use ikigai_ports::testsuite::forge::Scene;
 use ikigai_radicle::{KeySigner, RadicleForge, RadicleOptions};
 use ikigai_types::ProjectId;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -16,7 +17,9 @@ pub fn programs(test: &str) -> Option<PathBuf> {
     if bin.is_none() {
         let needed = std::env::var("IKIGAI_REQUIRE_RADICLE").is_ok_and(|v| v == "1");
         assert!(!needed, "{test}: IKIGAI_REQUIRE_RADICLE=1 and no Radicle programs");
-        eprintln!("skipped {test}: no Radicle programs (set IKIGAI_RADICLE_BIN to their folder)");
+        // Not by the macro: what a test prints with it is shown only when the test fails.
+        let text = format!("SKIPPED {test}: no Radicle programs (run: make setup)");
+        let _ = writeln!(std::io::stderr(), "{text}");
     }
     bin
 }

@@ -12,15 +12,15 @@ use ikigai_types::{Fence, TaskId, Verdict};
 impl Turn<'_> {
     pub(super) fn accept(&mut self, id: &TaskId, state: TaskState, force: bool) {
         let Some(task) = self.owner.tasks.get(id) else { return };
-        let verdict = task.attempts.last().and_then(|a| a.verified.as_ref()).map(|v| v.verdict);
-        let fence = task.attempts.last().map(|a| a.fence.clone());
-        match (state, fence) {
+        let last = task.attempts.last();
+        let not = last.and_then(|a| a.verified.as_ref()).is_some_and(|v| v.verdict == Verdict::Not);
+        // Its attempts are used up and its checks say NOT: what there is of it may be good enough for a person.
+        let given_up = state == TaskState::Failed(Reason::CheckFailed) && not;
+        match (state, last.filter(|a| a.patch.is_some()).map(|a| a.fence.clone())) {
             (TaskState::Accepted, _) => {}
             (TaskState::Review, _) if task.accepted.is_some() => {}
-            (TaskState::Review, Some(_)) if verdict == Some(Verdict::Not) && !force => {
-                self.refuse(Refusal::NotVerified(id.clone()));
-            }
-            (TaskState::Review, Some(fence)) => {
+            (_, Some(_)) if given_up && !force => self.refuse(Refusal::NotVerified(id.clone())),
+            (state, Some(fence)) if given_up || state == TaskState::Review => {
                 self.emit(id, Event::AcceptDecided { fence });
                 self.do_chore(id);
             }

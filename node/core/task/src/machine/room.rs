@@ -41,6 +41,10 @@ impl Turn<'_> {
         rows: Vec<PlacementRow>,
     ) {
         let Some(priority) = self.owner.tasks.get(id).map(|t| t.spec.wants.priority) else { return };
+        // It has to wait for others, however much room there is.
+        if self.owner.tasks.get(id).is_some_and(seeks) && self.wait_for_dependency(id) {
+            return;
+        }
         let found = |attempt: &AttemptId| {
             let task = self.owner.tasks.get(&attempt.task)?;
             let may = task.may_yield(priority).filter(|a| a.fence.attempt == *attempt && priority > 0);

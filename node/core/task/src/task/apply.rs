@@ -275,9 +275,12 @@ impl Task {
                 }
             }
             Event::NotesHeld { .. } => self.notes_held = true,
-            Event::AcceptDecided { fence } => self.accepted = Some(fence.clone()),
+            Event::AcceptDecided { fence } => {
+                self.accepted = Some(fence.clone());
+                self.go(TaskState::Review);
+            }
             Event::MergeRefused { text, .. } => {
-                self.accepted = None;
+                (self.accepted, self.archived) = (None, false);
                 if let Some(a) = self.attempts.last_mut() {
                     a.reason = Some(Reason::Conflict);
                     a.detail.clone_from(text);

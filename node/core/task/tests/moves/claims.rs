@@ -15,15 +15,18 @@ fn task(id: &str, claims: &[&str]) -> TaskSpec {
     }
 }
 
-/// An owner whose placement always has room.
+/// An owner whose placement has room for all but one.
 struct World {
     owner: Owner,
     now: Timestamp,
+    /// No node fits it.
+    nowhere: Option<TaskId>,
 }
 
 impl World {
     fn new(tasks: Vec<TaskSpec>) -> Self {
-        let mut world = Self { owner: Owner::new(me(), Policy::default()), now: Timestamp(1_000_000) };
+        let mut world =
+            Self { owner: Owner::new(me(), Policy::default()), now: Timestamp(1_000_000), nowhere: None };
         world.input(Input::Submit(tasks, None));
         world
     }
@@ -34,7 +37,12 @@ impl World {
             for effect in self.owner.handle(input, self.now) {
                 if let Effect::Place(task) = effect {
                     let (node, rows) = (NodeId::from_bytes([2; 32]), Vec::new());
-                    inputs.insert(0, Input::Observation(Observation::Chosen { task, node, rows }));
+                    let (reason, text) = (WaitReason::Capacity, "full".to_owned());
+                    let found = match self.nowhere.as_ref() == Some(&task) {
+                        true => Observation::NoneFits { task, reason, text, rows },
+                        false => Observation::Chosen { task, node, rows },
+                    };
+                    inputs.insert(0, Input::Observation(found));
                 }
             }
             self.nothing_collides();
@@ -198,3 +206,20 @@ proptest! {
 }
 
 const PATHS: [&str; 6] = ["src", "src/a.rs", "src/b", "src/b/c.rs", "docs", "docs/a.md"];
+
+#[test]
+fn one_that_finds_no_node_keeps_no_other_from_the_files() {
+    let specs = ["p.f.T001", "p.g.T002", "p.g.T003"].map(|id| task(id, &["src/a.rs"])).to_vec();
+    let mut world = World::new(specs);
+    assert_eq!(world.state("p.f.T001"), TaskState::Preparing);
+    world.nowhere = Some(TaskId::new("p.g.T002").unwrap());
+    world.command("p.f.T001", Command::Stop);
+    assert_eq!(world.state("p.g.T002"), TaskState::Waiting(WaitReason::Capacity));
+    assert_eq!(world.state("p.g.T003"), TaskState::Preparing);
+    // It looks again, and now the other one is in its way.
+    world.nowhere = None;
+    world.see(Observation::CapacityChanged);
+    assert_eq!(world.state("p.g.T002"), TaskState::Waiting(WaitReason::Dependency));
+    world.command("p.g.T003", Command::Stop);
+    assert_eq!(world.state("p.g.T002"), TaskState::Preparing);
+}

@@ -275,3 +275,41 @@ fn a_log_from_before_patches_had_revisions_is_read() {
     };
     assert!(notes.is_empty());
 }
+
+fn after_the_back_off(w: &mut World) {
+    w.now = w.now.after(std::time::Duration::from_secs(3_600));
+    w.input(Input::Wake);
+}
+
+#[test]
+fn what_its_checks_call_not_is_taken_by_force_only() {
+    let mut w = World::new(Disconnect::default());
+    let mut last = revision(&mut w, 1, Verdict::Not);
+    for n in 2..=w.task().spec.max_attempts {
+        after_the_back_off(&mut w);
+        last = revision(&mut w, n, Verdict::Not);
+    }
+    assert_eq!(w.task().state, TaskState::Failed(Reason::CheckFailed));
+    w.see(Observation::Archived { task: w.task().spec.id.clone() });
+    ask(&mut w, Command::Accept { force: false });
+    assert!(matches!(w.refused, Some(ikigai_task::Refusal::NotVerified(_))), "{:?}", w.refused);
+    assert_eq!(w.task().state, TaskState::Failed(Reason::CheckFailed));
+
+    ask(&mut w, Command::Accept { force: true });
+    assert_eq!((w.task().state, w.refused.clone()), (TaskState::Review, None));
+    assert!(w.acts.contains(&Effect::Merge(last.clone())) && w.task().archived, "{:?}", w.acts);
+    w.see(Observation::Merged { fence: last, commit: Commit("m".to_owned()) });
+    assert_eq!(w.task().state, TaskState::Accepted);
+    w.replays();
+
+    // What never became a patch cannot be taken, however much anybody wants it.
+    let mut w = World::new(Disconnect::default());
+    for _ in 0..w.task().spec.max_attempts {
+        let fence = w.place(1, 1);
+        w.end(&fence, Some(Reason::Agent));
+        after_the_back_off(&mut w);
+    }
+    assert_eq!(w.task().state, TaskState::Failed(Reason::Agent));
+    ask(&mut w, Command::Accept { force: true });
+    assert!(matches!(w.refused, Some(ikigai_task::Refusal::Illegal { .. })), "{:?}", w.refused);
+}

@@ -87,7 +87,7 @@ fn only_the_newest_tasks_keep_theirs() {
         fs::File::open(task(n)).unwrap().set_modified(at).unwrap();
     }
     let busy = HashSet::from([task(1).join("1-1")]);
-    prune(folder.path(), &busy).unwrap();
+    prune(folder.path(), &busy, TASKS).unwrap();
     assert_eq!([0, 1, 2, 3].map(|n| task(n).exists()), [false, true, false, true]);
 }
 

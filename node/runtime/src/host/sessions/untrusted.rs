@@ -38,7 +38,7 @@ pub(super) fn hand_over(folder: &Path) -> io::Result<()> {
 }
 
 /// Bytes in it, its agent may be writing there; `u64::MAX` when it is made so that they cannot be counted.
-pub(super) fn bytes(folder: &Path) -> u64 {
+pub(in crate::host) fn bytes(folder: &Path) -> u64 {
     let mut sum = 0_u64;
     let counted = walk(folder, COUNTED, &mut |_, _, found| {
         sum = sum.saturating_add(size(found));
