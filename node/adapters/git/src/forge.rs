@@ -3,7 +3,7 @@
 //! `refs/heads/patches/<id>` is a patch's head, `refs/ikigai/revisions/<id>/<n>` are all heads it had, from 1.
 //! `refs/ikigai/meta/<id>` is its record: the tree of its newest commit holds `patch.json`, and each commit's
 //! message is one event (`git log` shows them). All of it travels by push and fetch like all else, so several nodes
-//! can share one repository. One on this machine borrows the objects of the node's copy, see [`shared`].
+//! can share one repository. One on this machine borrows the objects of the node's copy, see `forge/shared.rs`.
 
 use crate::commit::checked;
 use crate::copies::Copies;
