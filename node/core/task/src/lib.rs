@@ -9,7 +9,6 @@
 #![deny(missing_docs)]
 
 pub mod attempt;
-mod claim;
 pub mod disconnect;
 pub mod effect;
 pub mod event;
@@ -18,6 +17,7 @@ pub mod host;
 pub mod input;
 pub mod lock;
 pub mod machine;
+mod path_claims;
 pub mod prompt;
 pub mod reply;
 pub mod retry;

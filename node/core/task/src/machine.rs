@@ -10,10 +10,10 @@ mod review;
 mod room;
 
 use crate::attempt::Phase;
-use crate::claim::Claims;
 use crate::effect::Effect;
 use crate::event::{Event, Record};
 use crate::input::{Input, Observation, Refusal};
+use crate::path_claims::PathClaims;
 use crate::retry::{Blame, Policy, Reason};
 use crate::spec::TaskSpec;
 use crate::state::{TaskState, WaitReason};
@@ -32,13 +32,19 @@ pub struct Owner {
     /// Tasks that were moved away, with who has them and from which epoch on.
     ceded: BTreeMap<TaskId, (NodeId, Epoch)>,
     /// What the tasks under way change.
-    claims: Claims,
+    path_claims: PathClaims,
 }
 
 impl Owner {
     /// An owner without tasks.
     pub fn new(node: NodeId, policy: Policy) -> Self {
-        Self { node, policy, tasks: BTreeMap::new(), ceded: BTreeMap::new(), claims: Claims::default() }
+        Self {
+            node,
+            policy,
+            tasks: BTreeMap::new(),
+            ceded: BTreeMap::new(),
+            path_claims: PathClaims::default(),
+        }
     }
 
     /// The owner its log describes. Follow with [`Input::Recovered`].
@@ -109,12 +115,12 @@ impl Owner {
         }
         if let Some(task) = self.tasks.get_mut(&record.task) {
             task.apply(&record.event, record.at);
-            self.claims.set(&task.spec, task.is_under_way());
+            self.path_claims.set(&task.spec, task.is_under_way());
         }
         match &record.event {
             Event::Ceded { owner, epoch } => {
                 let task = self.tasks.remove(&record.task);
-                task.iter().for_each(|task| self.claims.set(&task.spec, false));
+                task.iter().for_each(|task| self.path_claims.set(&task.spec, false));
                 self.ceded.insert(record.task.clone(), (*owner, *epoch));
             }
             Event::Adopted { .. } => drop(self.ceded.remove(&record.task)),
@@ -354,7 +360,7 @@ impl Owner {
     pub(crate) fn blocked<'a>(&'a self, task: &'a TaskSpec) -> Option<Blocked<'a>> {
         let open = |d: &&TaskId| !self.tasks.get(*d).is_some_and(|t| t.state == TaskState::Accepted);
         let depends = task.depends_on.iter().find(open).map(|by| Blocked { by, path: None });
-        let claimed = || self.claims.against(task).map(|(by, path)| Blocked { by, path: Some(path) });
+        let claimed = || self.path_claims.against(task).map(|(by, path)| Blocked { by, path: Some(path) });
         depends.or_else(claimed)
     }
 }

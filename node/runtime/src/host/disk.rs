@@ -75,18 +75,22 @@ impl Host {
 }
 
 impl Shared {
+    async fn disk_room(&self) -> Option<u64> {
+        let disk = self.options.disk.clone();
+        tokio::task::spawn_blocking(move || disk.room(disk.measure())).await.ok()
+    }
+
     async fn measure_disk(&self) {
-        let (disk, sessions, busy) =
-            (self.options.disk.clone(), self.options.sessions_folder.clone(), self.busy_sessions());
         let enough = self.options.defaults.request.disk_bytes;
-        let measured = tokio::task::spawn_blocking(move || {
-            let mut room = disk.room(disk.measure());
-            if room < enough && prune(&sessions, &busy, 0).is_ok() {
-                room = disk.room(disk.measure());
+        let Some(mut room) = self.disk_room().await else { return };
+        if room < enough {
+            // Who is busy is asked after measuring, which may take long: attempts begin meanwhile.
+            let (sessions, busy) = (self.options.sessions_folder.clone(), self.busy_sessions());
+            let pruned = tokio::task::spawn_blocking(move || prune(&sessions, &busy, 0)).await;
+            if matches!(pruned, Ok(Ok(()))) {
+                room = self.disk_room().await.unwrap_or(room);
             }
-            room
-        });
-        let Ok(room) = measured.await else { return };
+        }
         let before = self.room.swap(room, Ordering::Relaxed);
         if room < enough && before >= enough {
             let (room, quota) = (room >> 20, self.options.disk.quota.map(|q| q >> 20));

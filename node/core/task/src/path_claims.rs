@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Who changes what, of the tasks under way.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Claims(BTreeMap<ProjectId, BTreeMap<String, BTreeSet<TaskId>>>);
+pub(crate) struct PathClaims(BTreeMap<ProjectId, BTreeMap<String, BTreeSet<TaskId>>>);
 
-impl Claims {
+impl PathClaims {
     /// `task` is under way, or it is no longer.
     pub(crate) fn set(&mut self, task: &TaskSpec, under_way: bool) {
         if task.claims.is_empty() {
